@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# certhup: `make help` tells the targets. No configure step; needs GNU make and what `make deps` installs.
+#
+#   BUILD=release|debug|asan   which flags, and which folder below build/      (default release)
+#   WERROR=                    for packagers: warnings do not stop the build
+#   PREFIX, DESTDIR            for `make install`
+
+BUILD  ?= release
+PREFIX ?= /usr/local
+WERROR ?= -Werror
+O      := build/$(BUILD)
+VERSION := 0.1.0
+
+CC = gcc
+warnings := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wvla -Walloca -Wnull-dereference \
+	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wundef -Wpointer-arith \
+	-Wimplicit-fallthrough -Wdouble-promotion -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
+	-Wstack-usage=65536 -Wbidi-chars=any -Wtrampolines
+hardening := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE -fno-common -fno-plt \
+	-ftrivial-auto-var-init=zero
+CPPFLAGS_ALL = -D_GNU_SOURCE -DCERTHUP_VERSION='"$(VERSION)"' -Iagent -I. $(CPPFLAGS)
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=3 -fzero-call-used-regs=used-gpr
+CFLAGS_debug   := -Og -g
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_ALL  = -std=gnu17 $(warnings) $(WERROR) $(hardening) $(CFLAGS_$(BUILD)) $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(LDFLAGS_$(BUILD)) $(LDFLAGS)
+
+# The two programs. The hand links no parser of anybody's format (DESIGN: a head and a hand).
+hand_dirs := agent/base agent/volume agent/notify agent/sandbox
+head_dirs := agent/base agent/event agent/sandbox agent/cert agent/source agent/prove agent/report agent/road \
+	agent/node agent/command k8s
+hand_libs := -linotifytools -lmd -lseccomp
+head_libs := -lcurl -ljson-c -lyaml -lssl -lcrypto -levent -lseccomp -lmd
+
+wipe := $(if $(filter asan,$(BUILD)),,agent/base/wipe.c)
+src   = $(filter-out agent/base/wipe.c,$(foreach d,$(1),$(wildcard $(d)/*.c)))
+hand_src := $(call src,$(hand_dirs)) $(filter-out agent/hand/main.c agent/hand/client.c,$(wildcard agent/hand/*.c))
+head_src := $(call src,$(head_dirs)) $(wildcard agent/hand/client.c agent/hand/protocol.c agent/hand/payload.c) \
+	$(wildcard agent/volume/read.c agent/volume/volume.c agent/volume/fingerprint.c)
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+
+all: $(O)/certhup $(O)/certhup-hand ## build both programs into build/release (default)
+
+$(O)/libhand.a: $(call obj,$(hand_src))
+$(O)/libhead.a: $(call obj,$(head_src))
+$(O)/certhup-hand: $(call obj,agent/hand/main.c $(wipe)) $(O)/libhand.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(hand_libs)
+$(O)/certhup: $(call obj,agent/main.c $(wipe)) $(O)/libhead.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(head_libs)
+
+$(O)/%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(O)/%.o: %.c Makefile
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# One test program per header: tests/unit/FOLDER/test_HEADER.c. Tests of what runs in the hand link only libhand.a; a test
+# of both sides, or of what only the head has, links libhead.a. tests/lib is what tests share.
+hand_tests := $(foreach d,base volume notify sandbox hand,$(wildcard tests/unit/$(d)/test_*.c))
+head_tests := $(filter-out $(hand_tests),$(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
+tests := $(patsubst %.c,$(O)/%,$(hand_tests) $(head_tests))
+testlib_src := $(wildcard tests/lib/*.c)
+$(O)/libtest.a: $(call obj,$(testlib_src))
+$(patsubst %.c,$(O)/%,$(hand_tests)): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhand.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(hand_libs)
+$(patsubst %.c,$(O)/%,$(head_tests)): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhead.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(head_libs)
+
+# The stand-in API server (tests/apiserver), and other programs that tests start: tests/tools/NAME.c
+apiserver_src := $(filter-out tests/apiserver/main.c,$(wildcard tests/apiserver/*.c))
+$(O)/libapiserver.a: $(call obj,$(apiserver_src))
+$(O)/apiserver: $(call obj,$(wildcard tests/apiserver/main.c)) $(O)/libapiserver.a $(O)/libhead.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -levent_openssl $(head_libs)
+tools := $(patsubst %.c,$(O)/%,$(wildcard tests/tools/*.c))
+$(tools): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhead.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(head_libs)
+
+tests: all $(tests) $(tools) $(if $(wildcard tests/apiserver/main.c),$(O)/apiserver) ## build the test programs too
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
+
+.PHONY: all tests clean help
+.SECONDARY:
+-include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* Truncation is meant: a message has a fixed size. */
+#pragma GCC diagnostic ignored "-Wformat-truncation"
+
+static const struct err_meaning meanings[ERR_KINDS] = {
+    [ERR_NONE] = {"none", 0, false},
+    [ERR_INVALID] = {"invalid", 3, false},
+    [ERR_NOT_FOUND] = {"not_found", 5, true},
+    [ERR_DENIED] = {"denied", 7, true},
+    [ERR_CONFLICT] = {"conflict", 10, true},
+    [ERR_EXHAUSTED] = {"exhausted", 8, true},
+    [ERR_UNAVAILABLE] = {"unavailable", 14, true},
+    [ERR_TIMEOUT] = {"timeout", 4, true},
+    [ERR_EXPIRED] = {"expired", 11, true},
+    [ERR_CANCELLED] = {"cancelled", 1, false},
+    [ERR_INTERNAL] = {"internal", 13, true},
+};
+
+const struct err_meaning *err_meaning(enum err_kind kind)
+{
+	return &meanings[(unsigned)kind < ERR_KINDS ? kind : ERR_INTERNAL];
+}
+
+static enum err_kind kind_of_errno(int sys)
+{
+	switch (sys) {
+	case ENOENT:
+	case ENOTDIR:
+	case ESRCH:
+		return ERR_NOT_FOUND;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return ERR_DENIED;
+	case ENOSPC:
+	case EDQUOT:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return ERR_EXHAUSTED;
+	case ETIMEDOUT:
+		return ERR_TIMEOUT;
+	case EBUSY:
+	case EEXIST:
+		return ERR_CONFLICT;
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ENOTCONN:
+	case EPIPE:
+	case EAGAIN:
+		return ERR_UNAVAILABLE;
+	case EINVAL:
+	case ENAMETOOLONG:
+	case ELOOP:
+	case EXDEV:
+		return ERR_INVALID;
+	default:
+		return ERR_INTERNAL;
+	}
+}
+
+int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	e->kind = kind;
+	e->sys = 0;
+	va_start(ap, fmt);
+	vsnprintf(e->message, sizeof(e->message), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int set_sys(struct err *e, int sys, const char *fmt, va_list ap)
+{
+	char text[ERR_MESSAGE_MAX];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	e->kind = kind_of_errno(sys);
+	e->sys = sys;
+	snprintf(e->message, sizeof(e->message), "%s: %s", text, strerror(sys));
+	return -1;
+}
+
+int err_sys(struct err *e, const char *fmt, ...)
+{
+	int sys = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_sys(e, sys, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int err_sys_num(struct err *e, int sys, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_sys(e, sys, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int err_add(struct err *e, const char *fmt, ...)
+{
+	char context[ERR_MESSAGE_MAX];
+	char message[ERR_MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(context, sizeof(context), fmt, ap);
+	va_end(ap);
+	memcpy(message, e->message, sizeof(message));
+	snprintf(e->message, sizeof(e->message), "%s: %s", context, message);
+	return -1;
+}
+
+int err_tail(struct err *e, const char *fmt, ...)
+{
+	char tail[ERR_MESSAGE_MAX];
+	size_t used = strlen(e->message);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(tail, sizeof(tail), fmt, ap);
+	va_end(ap);
+	snprintf(e->message + used, sizeof(e->message) - used, "; %s", tail);
+	return -1;
+}
+
+void err_clear(struct err *e)
+{
+	e->kind = ERR_NONE;
+	e->sys = 0;
+	e->message[0] = '\0';
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+
+/*
+ * Every maximum of certhup, with its reason. Sizes are in bytes and times in milliseconds unless
+ * the name says otherwise. Nothing that comes from outside is held, parsed or waited for beyond
+ * what stands here.
+ */
+
+#define KIB 1024
+#define MIB (1024 * 1024)
+#define SECOND_MS 1000
+#define MINUTE_MS (60 * SECOND_MS)
+
+/* Names. */
+#define LIMIT_NAMESPACE 63      /* RFC 1123 label */
+#define LIMIT_OBJECT_NAME 253   /* RFC 1123 subdomain: Secrets, pods, accounts */
+#define LIMIT_UID 63            /* a pod uid has 36 characters, a static pod's 32 */
+#define LIMIT_VOLUME_NAME 63    /* RFC 1123 label */
+#define LIMIT_CONTAINER_NAME 63 /* RFC 1123 label */
+#define LIMIT_CONTAINER_ID 64   /* hex digits of a container id */
+#define LIMIT_COMM 15           /* TASK_COMM_LEN less the NUL */
+#define LIMIT_RESOURCE_VERSION                                                                     \
+	40                  /* decimal digits; etcd's are 64 bit, the API promises no width        \
+			     */
+#define LIMIT_HOST_NAME 253 /* RFC 1035 */
+#define LIMIT_REASON 63     /* an Event's reason is at most 128; ours are short words */
+
+/* A volume's content. */
+#define LIMIT_FILES 16          /* files in one volume: a pair, CAs, bundles and a few keystores */
+#define LIMIT_FILE_NAME 253     /* NAME_MAX less room; a Secret's key has at most 253 */
+#define LIMIT_CONTENT (1 * MIB) /* a Secret's data in all: the API server's own maximum */
+#define LIMIT_DATA_KEYS 64      /* data keys read from one Secret; more is refused */
+#define LIMIT_SWEEP_ENTRIES                                                                        \
+	4096 /* foreign directory entries that one sweep looks at: a pod may make 10^6 */
+#define LIMIT_BUDGET_NAMESPACE                                                                     \
+	(32 * MIB)                    /* published bytes of one namespace on a node (principle 7) */
+#define LIMIT_BUDGET_NODE (128 * MIB) /* published bytes in all: below the hand's memory limit */
+
+/* The Kubernetes API. */
+#define LIMIT_EVENT (4 * MIB)      /* one watch event: 1 MiB of data in base64, and metadata */
+#define LIMIT_BODY (16 * MIB)      /* a LIST page of 500 pods */
+#define LIMIT_HEADERS (64 * KIB)   /* of one answer */
+#define LIMIT_JSON_DEPTH 32        /* json-c's default; Kubernetes objects stay below 20 */
+#define LIMIT_TOKEN (16 * KIB)     /* a projected token has about 1 KiB */
+#define LIMIT_CA_BUNDLE (1 * MIB)  /* a ConfigMap's maximum */
+#define LIMIT_KUBECONFIG (1 * MIB) /* kubectl's files are a few KiB */
+#define LIMIT_ANNOTATION                                                                           \
+	(64 * KIB)        /* certhup.io/volumes; all annotations of an object have 256 KiB */
+#define LIMIT_REQUESTS 16 /* requests under way at once: 105 MB of RSS at 1,000, 12 MB at 16 */
+#define LIMIT_REQUEST_QUEUE 4096              /* requests that wait for one of these */
+#define LIMIT_LIST_PAGE 500                   /* items asked for in one page, as client-go */
+#define LIMIT_REQUEST_MS (30 * SECOND_MS)     /* default deadline of a request */
+#define LIMIT_CONNECT_MS (10 * SECOND_MS)     /* TCP and TLS set-up */
+#define LIMIT_RETRY_AFTER_MS (5 * MINUTE_MS)  /* longest Retry-After that is obeyed */
+#define LIMIT_BACKOFF_MIN_MS 800              /* reflector: first delay */
+#define LIMIT_BACKOFF_MAX_MS (30 * SECOND_MS) /* reflector: cap before jitter */
+#define LIMIT_BACKOFF_RESET_MS                                                                     \
+	(2 * MINUTE_MS) /* of success, after which a delay starts again at its first */
+#define LIMIT_WATCH_FIRST_EVENT_MS                                                                 \
+	(2 * SECOND_MS) /* after the 200; then one GET decides whether there is an object */
+#define LIMIT_WATCH_SILENCE_MS (30 * SECOND_MS)    /* without a byte; then the liveness GET */
+#define LIMIT_LIVENESS_MS (15 * SECOND_MS)         /* for its answer */
+#define LIMIT_TCP_USER_TIMEOUT_MS (45 * SECOND_MS) /* unacknowledged bytes: the peer is gone */
+#define LIMIT_WATCH_TIMEOUT_MIN_S 1800 /* jittered timeoutSeconds of a watch, as kubelet */
+#define LIMIT_WATCH_TIMEOUT_MAX_S 3600
+
+/* A node. */
+#define LIMIT_PODS                                                                                 \
+	1024 /* pods of one node that are looked at; kubelet's largest sane maxPods is 500 */
+#define LIMIT_BINDINGS 4096                  /* bindings of one node */
+#define LIMIT_BINDINGS_POD 16                /* volumes named in one pod's annotation */
+#define LIMIT_SECRETS 4096                   /* Secrets watched at once */
+#define LIMIT_REVIEW_MS (60 * SECOND_MS)     /* how long a LocalSubjectAccessReview's yes holds */
+#define LIMIT_DENIED_MIN_MS (10 * SECOND_MS) /* asked again after a no: doubling ... */
+#define LIMIT_DENIED_MAX_MS (5 * MINUTE_MS)  /* ... up to this */
+#define LIMIT_RV_RESET_MS                                                                          \
+	(10 * SECOND_MS) /* between the two reads that prove a ResourceVersionReset */
+
+/* Certificates. */
+#define LIMIT_PEM_BLOCKS 32  /* certificates in one tls.crt or ca.crt of a pair */
+#define LIMIT_CA_BLOCKS 512  /* certificates in one CA bundle: the web's roots are 150 */
+#define LIMIT_RSA_BITS 16384 /* larger moduli cost seconds */
+#define LIMIT_SANS 1000      /* names in one leaf */
+#define LIMIT_SKEW_S 300     /* a notBefore up to this far ahead is a clock, not a fault */
+
+/* Notify and prove. */
+#define LIMIT_PROCESSES 4096                   /* processes of one container that are looked at */
+#define LIMIT_CGROUPS 65536                    /* cgroup directories that one search looks at */
+#define LIMIT_MIN_INTERVAL_MS SECOND_MS        /* floor of min-interval */
+#define LIMIT_SETTLE_MS (5 * SECOND_MS)        /* default settle without a probe */
+#define LIMIT_SETTLE_PROBE_MS (30 * SECOND_MS) /* default settle with a probe */
+#define LIMIT_DURATION_MS                                                                          \
+	(24 * 60 * MINUTE_MS)          /* longest splay, settle, min-interval that a pod may ask */
+#define LIMIT_PROBE_MS (5 * SECOND_MS) /* one handshake */
+#define LIMIT_PROBES 32                /* handshakes under way at once */
+#define LIMIT_ROLLBACK_PROBE_AGE_MS                                                                \
+	(10 * MINUTE_MS) /* how old the last matching probe may be for a rollback */
+
+/* The hand. */
+#define LIMIT_HAND_CHILDREN 16 /* operations under way at once */
+#define LIMIT_HAND_QUEUE 8192  /* requests that wait for one of these */
+#define LIMIT_HAND_OPERATION_MS                                                                    \
+	(10 * SECOND_MS)              /* one operation of one volume; then its child is killed */
+#define LIMIT_HAND_FSYNC_MS 100       /* records are synced in groups of this age */
+#define LIMIT_HAND_CONNECT_MIN_MS 100 /* the head's reconnects to the hand */
+#define LIMIT_HAND_CONNECT_MAX_MS (5 * SECOND_MS)
+#define LIMIT_REPAIRS_PER_MINUTE 6 /* of one volume that its pod damages */
+#define LIMIT_INOTIFY_DEAD 1024    /* dead entries before the inotify table is built anew */
+
+/* Metrics, health and status. */
+#define LIMIT_HTTP_CONNECTIONS 64             /* on the metrics listener */
+#define LIMIT_HTTP_REQUEST_MS (5 * SECOND_MS) /* from accept to the last byte */
+#define LIMIT_HTTP_HEADERS (8 * KIB)
+#define LIMIT_STATUS_CONNECTIONS 8            /* on the status socket */
+#define LIMIT_EVENT_NOTE 1024                 /* an Event's note */
+#define LIMIT_EVENT_BURST 25                  /* per object, as client-go ... */
+#define LIMIT_EVENT_REFILL_MS (5 * MINUTE_MS) /* ... and one more each of these */
