@@ -30,7 +30,7 @@
 #define LIMIT_FILES 16          /* files in one volume: a pair, CAs, bundles and a few keystores */
 #define LIMIT_FILE_NAME 253     /* NAME_MAX less room; a Secret's key has at most 253 */
 #define LIMIT_CONTENT (1 * MIB) /* a Secret's data in all: the API server's own maximum */
-#define LIMIT_DATA_KEYS 64      /* data keys read from one Secret; more is refused */
+#define LIMIT_DATA_KEYS LIMIT_FILES /* data keys of a Secret: each becomes a file */
 #define LIMIT_SWEEP_ENTRIES                                                                        \
 	4096 /* foreign directory entries that one sweep looks at: a pod may make 10^6 */
 #define LIMIT_BUDGET_NAMESPACE                                                                     \
