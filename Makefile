@@ -64,13 +64,14 @@ hand_tests := $(foreach d,base volume notify sandbox hand,$(wildcard tests/unit/
 head_tests := $(filter-out $(hand_tests),$(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
 tests := $(patsubst %.c,$(O)/%,$(hand_tests) $(head_tests))
 testlib_src := $(wildcard tests/lib/*.c)
+test_libs := -Wl,-u,test_filter -lcmocka
 $(O)/libtest.a: $(call obj,$(testlib_src))
 $(patsubst %.c,$(O)/%,$(hand_tests)): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhand.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(hand_libs)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(test_libs) $(hand_libs)
 $(patsubst %.c,$(O)/%,$(head_tests)): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhead.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(head_libs)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(test_libs) $(head_libs)
 
 # The stand-in API server (tests/apiserver), and other programs that tests start: tests/tools/NAME.c
 apiserver_src := $(filter-out tests/apiserver/main.c,$(wildcard tests/apiserver/*.c))
