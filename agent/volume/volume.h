@@ -35,3 +35,6 @@ int volume_open(const struct volume_tree *tree, const struct volume_ref *ref, st
 		struct err *e) _must_check_;
 void volume_close(struct volume *v);
 #define _cleanup_volume_ _cleanup_(volume_close)
+
+/* True for a name of our own grammar: "..YYYY_MM_DD_HH_MM_SS." and 32 hex digits. */
+bool volume_generation_ok(const char *name);
