@@ -3,9 +3,10 @@
 
 /*
  * Finds the processes of one container by its cgroup, and signals one of them safely. A process is
- * chosen by pod uid and container id, never by name alone; it is held by a pidfd, checked again
- * through it, and only then signalled. Source: facts of containerd and CRI-O paths stand in
- * docs/architecture.md.
+ * chosen by pod uid and container id, never by name alone; it is held by a pidfd, checked again,
+ * and only then signalled. With no name it is the container's first process; with one, the first
+ * process if it has that name, else the only one of that name, or that one's ancestor of that name
+ * (nginx's master).
  */
 
 #include "base/process.h"
@@ -16,15 +17,26 @@ struct notify_host {
 	int proc_fd;   /* a proc of the host's pid namespace */
 };
 
-/* Checks both (CGROUP2_SUPER_MAGIC or a v1 tree, PROC_SUPER_MAGIC). */
+/*
+ * cgroup_path: the host's /sys/fs/cgroup, of v2, v1 or hybrid. proc_path: a proc of the pid
+ * namespace that we live in, which must be the host's (hostPID).
+ * Errors: INVALID when they are something else.
+ */
 int notify_host_open(const char *cgroup_path, const char *proc_path, struct notify_host *ret,
 		     struct err *e) _must_check_;
 void notify_host_close(struct notify_host *h);
 
-/* May block on /proc of a stuck process: call it in a child with a deadline. */
+/*
+ * The process that a signal would go to. Result: SENT (there is one), GONE (it is a zombie),
+ * NO_PROCESS, AMBIGUOUS. Call it in a child with a deadline: cgroups may be many.
+ * Errors: INVALID (a field of q), EXHAUSTED (LIMIT_PROCESSES, LIMIT_CGROUPS), DENIED (hidepid).
+ */
 int process_find(const struct notify_host *h, const struct process_query *q, struct process *ret,
 		 enum signal_result *ret_result, struct err *e) _must_check_;
 
-/* signal: SIGHUP, SIGUSR1 or SIGUSR2, else INVALID. */
+/*
+ * Signals it when it has a handler. When it ends meanwhile the search is made once more.
+ * signal: SIGHUP, SIGUSR1 or SIGUSR2, else INVALID. ret is set when a process was chosen.
+ */
 int process_signal(const struct notify_host *h, const struct process_query *q, int signal,
 		   struct process *ret, enum signal_result *ret_result, struct err *e) _must_check_;

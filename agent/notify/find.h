@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+
+/* What the files of notify/ share besides cgroup.h and proc.h. */
+
+#include "notify/proc.h"
+#include "notify/process.h"
+
+/* The part of it that leaves notify/. */
+struct process process_of(const struct proc *p);
+
+/* Checks a query that came from outside. Errors: INVALID. */
+int query_check(const struct process_query *q, struct err *e) _must_check_;
+
+/*
+ * Which of a container's processes is meant. procs is put in order of pids. Returns NULL with
+ * *ret_result NO_PROCESS or AMBIGUOUS.
+ */
+const struct proc *proc_select(struct proc *procs, size_t count, const char *comm,
+			       enum signal_result *ret_result);
+
+/* Finds the process that the query means; it may be gone by now. Result: SENT when there is one. */
+int proc_find(const struct notify_host *h, const struct process_query *q, struct proc *ret,
+	      enum signal_result *ret_result, struct err *e) _must_check_;
