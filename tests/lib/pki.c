@@ -13,7 +13,7 @@
 
 #define CACHED 4
 #define HOUR_S 3600
-#define DAY_S (24 * HOUR_S)
+#define DAY_S ((int64_t)24 * HOUR_S)
 
 static const struct {
 	const char *name;  /* for people */
@@ -76,16 +76,28 @@ static EVP_PKEY *make_dsa(unsigned bits)
 	return key;
 }
 
+static EVP_PKEY *make_rsa(const char *type, unsigned bits)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *key = NULL;
+
+	need(ctx && EVP_PKEY_keygen_init(ctx) > 0 &&
+		 EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) > 0 &&
+		 EVP_PKEY_generate(ctx, &key) > 0,
+	     type);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 static EVP_PKEY *make(enum pki_type type)
 {
-	EVP_PKEY *key = NULL;
+	EVP_PKEY *key;
 
 	if (type == PKI_DSA)
 		return make_dsa(types[type].bits);
 	if (types[type].bits)
-		key = EVP_PKEY_Q_keygen(NULL, NULL, types[type].type, (size_t)types[type].bits);
-	else
-		key = EVP_PKEY_Q_keygen(NULL, NULL, types[type].type, types[type].group);
+		return make_rsa(types[type].type, types[type].bits);
+	key = EVP_PKEY_Q_keygen(NULL, NULL, types[type].type, types[type].group);
 	need(key, types[type].name);
 	return key;
 }
@@ -191,7 +203,7 @@ X509 *pki_sign(const struct pki_cert *what, EVP_PKEY *key, X509 *issuer, EVP_PKE
 	need(X509_set_issuer_name(cert, X509_get_subject_name(issuer ? issuer : cert)), "issuer");
 	set_time(X509_getm_notBefore(cert), what->not_before_s ? what->not_before_s : now - HOUR_S);
 	set_time(X509_getm_notAfter(cert),
-		 what->not_after_s ? what->not_after_s : now + (int64_t)90 * DAY_S);
+		 what->not_after_s ? what->not_after_s : now + 90 * DAY_S);
 	add_extensions(cert, issuer ? issuer : cert, what);
 	if (id == EVP_PKEY_ED25519 || id == EVP_PKEY_ED448)
 		digest = NULL;
