@@ -88,7 +88,7 @@
 #define LIMIT_PROCESSES 4096                   /* processes of one container that are looked at */
 #define LIMIT_CGROUPS 65536                    /* cgroup directories that one search looks at */
 #define LIMIT_CGROUP_DEPTH 32                  /* of them: kind in kind has 12 */
-#define LIMIT_PROC_FILE (64 * KIB)             /* of a /proc/PID: cgroup has 14 lines of 4 KiB */
+#define LIMIT_PROC_FILE ((size_t)64 * KIB)     /* of a /proc/PID: cgroup has 14 lines of 4 KiB */
 #define LIMIT_MIN_INTERVAL_MS SECOND_MS        /* floor of min-interval */
 #define LIMIT_SETTLE_MS (5 * SECOND_MS)        /* default settle without a probe */
 #define LIMIT_SETTLE_PROBE_MS (30 * SECOND_MS) /* default settle with a probe */

@@ -23,8 +23,10 @@ static bool copy_uid(const char *s, size_t len, char ret_uid[static LIMIT_UID + 
 	if (len < UID_MIN_LENGTH || len > UID_MAX_LENGTH)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		char c = s[i] == '_' ? '-' : s[i];
+		char c = s[i];
 
+		if (c == '_')
+			c = '-';
 		if (!is_hex(c) && c != '-')
 			return false;
 		ret_uid[i] = c;

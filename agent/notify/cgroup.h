@@ -43,11 +43,9 @@ struct cgroup_member {
 };
 
 struct cgroup_members {
-	struct cgroup_member *members; /* owned: cgroup_members_done */
-	size_t count;                  /* at most LIMIT_PROCESSES */
+	size_t count;
+	struct cgroup_member members[LIMIT_PROCESSES];
 };
-
-void cgroup_members_done(struct cgroup_members *m);
 
 /*
  * The processes of the container, its groups below included, from the first hierarchy that has any:

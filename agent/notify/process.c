@@ -115,29 +115,33 @@ static ssize_t read_all(const struct notify_host *h, const struct cgroup_members
 	return count;
 }
 
+static int choose(const struct notify_host *h, const struct cgroup_members *m, const char *comm,
+		  struct proc *ret, enum signal_result *ret_result, struct err *e)
+{
+	struct proc *procs = calloc(m->count, sizeof(*procs));
+	const struct proc *chosen = NULL;
+	ssize_t count;
+
+	if (!procs)
+		return err_sys(e, "table of processes");
+	count = read_all(h, m, procs, e);
+	if (count >= 0)
+		chosen = proc_select(procs, (size_t)count, comm, ret_result);
+	if (chosen)
+		*ret = *chosen;
+	free(procs);
+	return count < 0 ? -1 : 0;
+}
+
 int proc_find(const struct notify_host *h, const struct process_query *q, struct proc *ret,
 	      enum signal_result *ret_result, struct err *e)
 {
-	_cleanup_(cgroup_members_done) struct cgroup_members m = {0};
-	_cleanup_free_ struct proc *procs = NULL;
-	const struct proc *chosen;
-	ssize_t count;
+	struct cgroup_members m;
 
 	*ret_result = SIGNAL_NO_PROCESS;
 	if (cgroup_members_find(h->cgroup_fd, q, &m, e) < 0)
 		return -1;
-	if (!m.count)
-		return 0;
-	procs = calloc(m.count, sizeof(*procs));
-	if (!procs)
-		return err_sys(e, "table of processes");
-	count = read_all(h, &m, procs, e);
-	if (count < 0)
-		return -1;
-	chosen = proc_select(procs, (size_t)count, q->comm, ret_result);
-	if (chosen)
-		*ret = *chosen;
-	return 0;
+	return m.count ? choose(h, &m, q->comm, ret, ret_result, e) : 0;
 }
 
 int process_find(const struct notify_host *h, const struct process_query *q, struct process *ret,

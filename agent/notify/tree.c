@@ -30,12 +30,6 @@ struct walk {
 	size_t path_len;
 };
 
-void cgroup_members_done(struct cgroup_members *m)
-{
-	free(m->members);
-	*m = (struct cgroup_members){0};
-}
-
 bool cgroup_is_hierarchy(int fd, bool *ret_unified)
 {
 	struct statfs fs;
@@ -59,7 +53,7 @@ static bool file_says(int root_fd, const struct walk *w, const char *name, const
 	struct err ignored;
 	int n = snprintf(path, sizeof(path), "%s/%s", w->path, name);
 
-	buf_init(&text, 4 * KIB);
+	buf_init(&text, LIMIT_PROC_FILE);
 	return root_fd >= 0 && n > 0 && (size_t)n < sizeof(path) &&
 	       file_read(root_fd, path, &text, &ignored) == 0 && strstr(buf_str(&text), word);
 }
@@ -97,11 +91,6 @@ static int read_members(struct walk *w, int fd, struct err *e)
 		return is_gone(e) ? 0 : -1;
 	if (!text.len)
 		return 0;
-	if (!w->found->members) {
-		w->found->members = calloc(LIMIT_PROCESSES, sizeof(*w->found->members));
-		if (!w->found->members)
-			return err_sys(e, "list of processes");
-	}
 	return add_members(w->found, text.data, is_frozen(w), e);
 }
 
@@ -205,14 +194,12 @@ int cgroup_tree_find(const struct cgroup_tree *t, const struct process_query *q,
 
 	if (!w)
 		return err_sys(e, "search the cgroups");
-	*ret = (struct cgroup_members){0};
+	ret->count = 0;
 	w->tree = t;
 	w->query = q;
 	w->found = ret;
 	r = look(w, t->tree_fd, LEVEL_ABOVE, e);
 	free(w);
-	if (r < 0)
-		cgroup_members_done(ret);
 	return r;
 }
 
@@ -236,7 +223,7 @@ int cgroup_members_find(int cgroup_fd, const struct process_query *q, struct cgr
 	_cleanup_close_ int freezer_fd = -1;
 	bool unified;
 
-	*ret = (struct cgroup_members){0};
+	ret->count = 0;
 	if (cgroup_is_hierarchy(cgroup_fd, &unified))
 		return cgroup_tree_find(
 		    &(struct cgroup_tree){cgroup_fd, unified ? cgroup_fd : -1, -1}, q, ret, e);
@@ -245,7 +232,6 @@ int cgroup_members_find(int cgroup_fd, const struct process_query *q, struct cgr
 	for (size_t i = 0; i < ARRAY_LEN(hierarchies) && !ret->count; i++) {
 		_cleanup_close_ int fd = open_hierarchy(cgroup_fd, hierarchies[i]);
 
-		cgroup_members_done(ret);
 		if (fd >= 0 && cgroup_tree_find(&(struct cgroup_tree){fd, unified_fd, freezer_fd},
 						q, ret, e) < 0)
 			return -1;
