@@ -149,10 +149,9 @@ static void begin(struct json_stream *s, struct sink *k, const char *p)
 	s->run = p;
 }
 
-/* The value ends before p. */
-static void finish(struct json_stream *s, const char *p)
+/* The value that k gets ends before p. */
+static void finish(struct json_stream *s, struct sink *k, const char *p)
 {
-	struct sink *k = s->to;
 	struct json_object *value;
 
 	flush(s, p);
@@ -183,7 +182,7 @@ static void lose(struct json_stream *s, const char *what, const char *p)
 	refuse(&s->document, ERR_INVALID, what, offset_of(s, p));
 	if (s->mode == JSON_STREAM_MANY) {
 		s->to = &s->document;
-		finish(s, p);
+		finish(s, &s->document, p);
 	}
 	s->to = NULL;
 	s->depth = 0;
@@ -330,8 +329,10 @@ static void close_bracket(struct json_stream *s, const char *p)
 		}
 		return;
 	}
-	if (s->depth == 0 || (s->to == &s->item && s->depth == s->items_at))
-		finish(s, p + 1);
+	if (s->to == &s->item && s->depth == s->items_at)
+		finish(s, &s->item, p + 1);
+	else if (s->depth == 0)
+		finish(s, &s->document, p + 1);
 	else if (s->items_at && s->depth < s->items_at)
 		s->items_at = 0;
 }
