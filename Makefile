@@ -35,8 +35,8 @@ head_libs := -lcurl -ljson-c -lyaml -lssl -lcrypto -levent -lseccomp -lmd
 
 wipe := $(if $(filter asan,$(BUILD)),,agent/base/wipe.c)
 src   = $(filter-out agent/base/wipe.c,$(foreach d,$(1),$(wildcard $(d)/*.c)))
-hand_src := $(call src,$(hand_dirs)) $(filter-out agent/hand/main.c agent/hand/client.c,$(wildcard agent/hand/*.c))
-head_src := $(call src,$(head_dirs)) $(wildcard agent/hand/client.c agent/hand/protocol.c agent/hand/payload.c) \
+hand_src := $(call src,$(hand_dirs)) $(filter-out agent/hand/main.c,$(wildcard agent/hand/*.c))
+head_src := $(call src,$(head_dirs)) $(foreach f,client connect packet protocol payload,agent/hand/$(f).c) \
 	$(wildcard agent/volume/read.c agent/volume/volume.c agent/volume/fingerprint.c)
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 

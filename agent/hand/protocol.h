@@ -91,3 +91,15 @@ struct hand_reply {
 	int64_t renamed_mono_ms; /* PUBLISH: CLOCK_BOOTTIME right after the rename */
 	struct record record;    /* ADOPT, PUBLISH, VERIFY, ROLL_BACK, MARK, SIGNAL: as it is now */
 };
+
+/*
+ * Every field of a request that its operation uses: range, grammar, NUL at the end. A captured head
+ * may send anything. has_memfd: whether one descriptor came with it.
+ *
+ * Errors: INVALID.
+ */
+int hand_request_check(const struct hand_request *r, size_t len, bool has_memfd,
+		       struct err *e) _must_check_;
+
+/* The same for a reply; the head believes the hand, but not a torn or foreign packet. */
+int hand_reply_check(const struct hand_reply *r, size_t len, struct err *e) _must_check_;

@@ -20,8 +20,9 @@ struct sandbox_report {
 };
 
 struct sandbox_head {
-	const char *const
-	    *read_paths; /* NULL-terminated: token and CA directories, configuration */
+	/* Directories (not files: Landlock holds to the inode, and a file that is replaced has another),
+	 * NULL-terminated: token and CA directories, configuration. One that is missing is left out. */
+	const char *const *read_paths;
 	const char *const *write_paths; /* directories in which sockets are made */
 	int64_t uid, gid;               /* to change to, when started as root; -1: stay */
 };
@@ -32,10 +33,17 @@ int sandbox_head(const struct sandbox_head *options, struct sandbox_report *ret,
 		 struct err *e) _must_check_;
 
 struct sandbox_hand {
-	bool chown; /* keep CHOWN, FOWNER, DAC_OVERRIDE */
-	bool kill;  /* keep KILL */
+	bool chown;           /* keep CHOWN, FOWNER, DAC_OVERRIDE */
+	bool kill;            /* keep KILL */
+	const int *write_fds; /* directories beneath which it writes */
+	const int *read_fds;  /* directories beneath which it reads */
+	size_t writes, reads;
 };
 
-/* Its capabilities only, no socket() beyond AF_UNIX, no exec, no mount. */
+/* Its capabilities only, no socket(), no exec, no mount; Landlock: only these directories and its own
+ * /proc. */
 int sandbox_hand(const struct sandbox_hand *options, struct sandbox_report *ret,
 		 struct err *e) _must_check_;
+
+/* In a child of the hand: keeps of the hand's capabilities only those that its operation needs. */
+int sandbox_hand_child(bool chown, bool kill, struct err *e) _must_check_;

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#pragma once
+
+/* The three parts of a sandbox, each of which can be missing in a kernel. */
+
+#include "sandbox/sandbox.h"
+
+/* Permitted and effective become what is in them and in mask; inheritable, ambient and bounding set
+ * become empty. mask: bit per capability. */
+int caps_limit(uint64_t mask, struct err *e) _must_check_;
+
+/* fds are O_PATH directories. ret_abi 0: the kernel has none, nothing was done. */
+struct landlock_rule {
+	int fd;
+	bool write; /* make, write and remove beneath it; else only read */
+};
+int landlock_limit(const struct landlock_rule *rules, size_t count, bool scope_signals,
+		   int *ret_abi, struct err *e) _must_check_;
+
+/* ret_on false: the kernel has no seccomp filters, nothing was done. */
+int filter_head(bool *ret_on, struct err *e) _must_check_;
+int filter_hand(bool *ret_on, struct err *e) _must_check_;
