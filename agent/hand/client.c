@@ -83,9 +83,9 @@ static struct hand_call *find(const struct calls *list, uint64_t id)
 {
 	struct hand_call *call;
 
-	STAILQ_FOREACH(call, list, link)
-	if (call->request.id == id)
-		break;
+	STAILQ_FOREACH (call, list, link)
+		if (call->request.id == id)
+			break;
 	return call;
 }
 
@@ -191,9 +191,7 @@ static int take_reply(struct hand_client *c, const struct hand_reply *reply, int
 		*e = reply->err; /* why it will not have us */
 		return -1;
 	}
-	STAILQ_FOREACH(call, &c->sent, link)
-	if (call->request.id == reply->id)
-		break;
+	call = find(&c->sent, reply->id);
 	if (!call || call->request.op != reply->op)
 		return err_set(e, ERR_INVALID, "the hand answers what was not asked");
 	done = call->done;
