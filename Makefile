@@ -66,10 +66,10 @@ tests := $(patsubst %.c,$(O)/%,$(hand_tests) $(head_tests))
 testlib_src := $(wildcard tests/lib/*.c)
 test_libs := -Wl,-u,test_filter -lcmocka
 $(O)/libtest.a: $(call obj,$(testlib_src))
-$(patsubst %.c,$(O)/%,$(hand_tests)): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhand.a
+$(patsubst %.c,$(O)/%,$(hand_tests)): $(O)/%: $(O)/%.o $(call obj,$(wipe)) $(O)/libtest.a $(O)/libhand.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(test_libs) $(hand_libs)
-$(patsubst %.c,$(O)/%,$(head_tests)): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhead.a
+$(patsubst %.c,$(O)/%,$(head_tests)): $(O)/%: $(O)/%.o $(call obj,$(wipe)) $(O)/libtest.a $(O)/libhead.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(test_libs) $(head_libs)
 
@@ -84,7 +84,27 @@ $(tools): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhead.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(head_libs)
 
-tests: all $(tests) $(tools) $(if $(wildcard tests/apiserver/main.c),$(O)/apiserver) ## build the test programs too
+tools: $(tools) $(if $(wildcard tests/apiserver/main.c),$(O)/apiserver)
+tests: all tools $(tests) ## build the test programs too
+
+deps: ## install the Debian packages that are missing (tests/packages.txt); needs root only then
+	@tests/deps
+
+check: deps ## all tests and the lint, at most 15 minutes
+	@MAKE='$(MAKE)' tests/check
+
+lint: deps ## layers, layout, static analysis
+	@tests/lint/run
+
+soak: deps ## the long tests, and each mutant against its test: writes docs/mutants.md
+	@MAKE='$(MAKE)' tests/check soak
+
+check-fresh: ## make check (and demo) on a fresh Debian 12 with nothing but git and make; needs root
+	@tests/fresh/check
+
+install: all ## into PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(O)/certhup $(O)/certhup-hand $(DESTDIR)$(PREFIX)/bin
 
 clean: ## remove build/
 	rm -rf build
@@ -96,6 +116,6 @@ help: ## this list
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
 
-.PHONY: all tests clean help
+.PHONY: all tools tests deps check lint soak check-fresh install clean help
 .SECONDARY:
 -include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)

@@ -91,10 +91,10 @@ void clock_text_us(int64_t wall_ms, char ret_text[static CLOCK_TEXT])
 	text(wall_ms, 6, ret_text);
 }
 
-int clock_parse(const char *s, int64_t *ret_wall_ms)
+int clock_parse(const char *text, int64_t *ret_wall_ms)
 {
 	struct tm tm = {0};
-	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	int64_t ms = 0;
 
 	if (!rest)

@@ -267,16 +267,20 @@ int metrics_write(struct buf *b, struct err *e)
 
 void metrics_reset(void)
 {
-	while (!LIST_EMPTY(&families)) {
-		struct family *f = LIST_FIRST(&families);
+	struct family *f = LIST_FIRST(&families);
 
-		while (!LIST_EMPTY(&f->series)) {
-			struct series *s = LIST_FIRST(&f->series);
+	LIST_INIT(&families);
+	while (f) {
+		struct family *next_family = LIST_NEXT(f, next);
+		struct series *s = LIST_FIRST(&f->series);
 
-			LIST_REMOVE(s, next);
+		while (s) {
+			struct series *next_series = LIST_NEXT(s, next);
+
 			series_free(s);
+			s = next_series;
 		}
-		LIST_REMOVE(f, next);
 		free(f);
+		f = next_family;
 	}
 }
