@@ -26,7 +26,7 @@ static int print_overview(void)
 	for (size_t i = 0; i < ARRAY_LEN(commands) && r == 0; i++)
 		r = buf_printf(&b, &e, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	if (r < 0 || buf_add_str(&b, "\ncerthup COMMAND --help tells more about one.\n", &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, CODE_DONE);
 }
 
@@ -43,7 +43,7 @@ static int unknown_command(const char *name)
 	if (meant)
 		err_tail(&e, "did you mean %s?", meant);
 	err_tail(&e, "see certhup --help");
-	return print_error(&e, CODE_USAGE);
+	return complain(&e, CODE_USAGE);
 }
 
 static const struct command *find(const char *name)
@@ -88,6 +88,6 @@ int main(int argc, char **argv)
 	struct err e = {0};
 
 	if (sandbox_begin(-1, &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return dispatch(argc, argv);
 }

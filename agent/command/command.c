@@ -105,7 +105,7 @@ static int usage_error(const struct command *c, const struct err *e)
 	struct err shown = *e;
 
 	err_tail(&shown, "see certhup %s --help", c->name);
-	return print_error(&shown, CODE_USAGE);
+	return complain(&shown, CODE_USAGE);
 }
 
 static int check_operands(const struct command *c, const struct arguments *a, struct err *e)
@@ -125,7 +125,7 @@ static int show_help(const struct command *c)
 
 	buf_init(&b, HELP_MAX);
 	if (command_help(c, &b, &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, CODE_DONE);
 }
 
@@ -137,7 +137,7 @@ int command_run(const struct command *c, int argc, char *const *argv)
 
 	if (!settings) {
 		err_set(&e, ERR_EXHAUSTED, "no memory");
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	}
 	if (options_parse(c->options, c->option_count, argc, argv, settings, &a, &e) < 0)
 		return usage_error(c, &e);

@@ -185,7 +185,7 @@ static int inspect_directory(const struct settings *s, const char *path)
 	buf_init(&b, MIB);
 	if (directory_read(path, &d, &e) < 0 ||
 	    (s->output ? write_json(path, &d, &b, &e) : write_text(path, &d, &b, &e)) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, CODE_DONE);
 }
 

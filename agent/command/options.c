@@ -172,8 +172,10 @@ static int take_line(struct parse *p, char *line, unsigned number, struct err *e
 	*equals = '\0';
 	name = trim(text);
 	o = find(p, name, strlen(name));
-	if (!o || strcmp(name, "config") == 0)
+	if (!o)
 		return unknown(p, name, "", e);
+	if (strcmp(name, "config") == 0)
+		return err_set(e, ERR_INVALID, "one file cannot name another");
 	i = (size_t)(o - p->options);
 	if (p->said.config[i])
 		return err_set(e, ERR_INVALID, "%s stands in line %u already", name,

@@ -74,7 +74,7 @@ void arguments_done(struct arguments *a);
  * are borrowed from argv, the environment and ret, which is to be freed also after an error.
  *
  * Errors: INVALID, with a sentence that names the flag and, unless it was the command line, where
- * it was said; an unknown flag with the nearest one.
+ * it was said; an unknown flag with the nearest one. Those of file_read for --config.
  */
 int options_parse(const struct option *options, size_t count, int argc, char *const *argv,
 		  void *settings, struct arguments *ret, struct err *e) _must_check_;

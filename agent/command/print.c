@@ -58,12 +58,12 @@ int print_out(const struct buf *b, int code)
 
 	if (file_write_all(STDOUT_FILENO, b->data, b->len, &e) < 0) {
 		err_add(&e, "standard output");
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	}
 	return code;
 }
 
-int print_error(const struct err *e, int code)
+int complain(const struct err *e, int code)
 {
 	_cleanup_buf_ struct buf b;
 	struct err ignored;

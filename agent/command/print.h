@@ -16,7 +16,7 @@ int print_clean(struct buf *b, const char *text, struct err *e) _must_check_;
 int print_out(const struct buf *b, int code);
 
 /* "error: MESSAGE" on standard error, cleaned. Returns code. */
-int print_error(const struct err *e, int code);
+int complain(const struct err *e, int code);
 
 /*
  * Appends rows in columns that are as wide as their widest cell, three spaces apart.

@@ -241,19 +241,19 @@ static int run(void *settings, const struct arguments *arguments)
 
 	buf_init(&b, 16 * KIB);
 	if (prepare(s, where, &t, &e) < 0)
-		return print_error(&e, e.kind == ERR_INVALID ? CODE_USAGE : CODE_FAILURE);
+		return complain(&e, e.kind == ERR_INVALID ? CODE_USAGE : CODE_FAILURE);
 	if (probe_once(&t, &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	if (t.report.result != PROBE_SEEN) {
 		err_add(&t.report.e,
 			t.report.result == PROBE_BROKEN
 			    ? "%s: connected, but no certificate was proven"
 			    : "%s: no connection",
 			where);
-		return print_error(&t.report.e, CODE_FAILURE);
+		return complain(&t.report.e, CODE_FAILURE);
 	}
 	if ((s->output ? write_json(&t, &b, &e) : write_text(&t, &b, &e)) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, is_expected(&t) ? CODE_DONE : CODE_DEGRADED);
 }
 

@@ -145,7 +145,7 @@ static int show(const struct json *status, const struct selection *selection, en
 	buf_init(&b, 2 * (size_t)LIMIT_BODY);
 	if (json_type(bindings) != JSON_ARRAY) {
 		err_set(&e, ERR_INVALID, "the answer has no bindings");
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	}
 	if (format == FORMAT_JSON)
 		r = write_json(status, selection, &b, &e);
@@ -153,7 +153,7 @@ static int show(const struct json *status, const struct selection *selection, en
 		r = write_table(bindings, selection,
 				format == FORMAT_WIDE ? ARRAY_LEN(columns) : NARROW, &b, &e);
 	if (r < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, any(bindings, selection, is_degraded) ? CODE_DEGRADED : CODE_DONE);
 }
 
@@ -176,11 +176,11 @@ int status_pod(const char *socket_path, const char *pod, bool as_json)
 		selection.namespace_ = namespace_;
 	}
 	if (status_fetch(socket_path, &status, &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	if (!any(json_at(status, "bindings", NULL), &selection, is_there)) {
 		err_set(&e, ERR_NOT_FOUND,
 			"%s: no directory of that name, and no pod with volumes on this node", pod);
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	}
 	return show(status, &selection, as_json ? FORMAT_JSON : FORMAT_WIDE);
 }
@@ -193,7 +193,7 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	struct err e = {0};
 
 	if (status_fetch(s->socket, &status, &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return show(status, &selection, (enum format)s->output);
 }
 

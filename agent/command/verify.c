@@ -124,7 +124,7 @@ static int run(void *settings, const struct arguments *arguments)
 	buf_init(&b, 16 * KIB);
 	if (judge(s, path, wall_ms, &f, &e) < 0 ||
 	    (s->output ? write_json(path, &f, &b, &e) : write_text(path, &f, wall_ms, &b, &e)) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, f.code);
 }
 

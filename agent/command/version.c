@@ -33,7 +33,7 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	if ((s->output ? write_json(&b, &e) : buf_add_str(&b, "certhup " CERTHUP_VERSION, &e)) <
 		0 ||
 	    buf_add_str(&b, "\n", &e) < 0)
-		return print_error(&e, CODE_FAILURE);
+		return complain(&e, CODE_FAILURE);
 	return print_out(&b, CODE_DONE);
 }
 
