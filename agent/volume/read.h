@@ -13,12 +13,12 @@
  * cannot mix them). generation NULL: the one that ..data names; only a name of our own grammar or
  * kubelet's is opened, and it is opened beneath v without following links.
  *
- * ret_generation  may be NULL
+ * ret_generation  GENERATION_NAME bytes; may be NULL
  * Errors: NOT_FOUND (no ..data), INVALID (not a generation, a file that is none), EXHAUSTED (too
  * many or too large)
  */
 int volume_read(const struct volume *v, const char *generation, struct content *ret,
-		char ret_generation[static GENERATION_NAME], struct err *e) _must_check_;
+		char *ret_generation, struct err *e) _must_check_;
 
 /* Opens any directory by path for volume_read: for people (inspect DIR), follows links on the way.
  */
