@@ -34,8 +34,10 @@ static bool take_number(const char **at, const char *end, unsigned base, uint64_
 		if (__builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, digit, &n))
 			return false;
 	}
-	*at = s;
-	*ret = n;
+	if (any) {
+		*at = s;
+		*ret = n;
+	}
 	return any;
 }
 
