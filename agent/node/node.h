@@ -7,34 +7,48 @@
 
 #include "cert/gate.h"
 
-/* Strings are borrowed and outlive the call; NULL where the default is meant. */
+struct node;
+
+/* Strings are borrowed and outlive the node; NULL where the default is meant. */
 struct node_options {
 	const char *node_name;  /* required: whose pods these are */
 	const char *kubeconfig; /* NULL: in cluster, or as kubectl finds it */
 	const char *context;
 	bool use_proxy_env;
-	const char
-	    *kubelet_root;       /* NULL: /var/lib/kubelet; for a hand that is started as a child */
-	const char *driver;      /* NULL: csi.certhup.io; names the state directory */
-	const char *cgroup_root; /* NULL: /sys/fs/cgroup; for a hand that is started as a child */
+	const char *const
+	    *hand_args; /* of a hand that is started as our child, NULL-terminated; NULL: none */
 	const char *hand_program; /* NULL: certhup-hand beside our own program */
 	const char *
 	    hand_socket; /* NULL: start the hand as a child; else connect to it, and again when it goes */
 	uint32_t
 	    hand_uid; /* the only uid of a hand on hand_socket that is spoken to; (uint32_t)-1: any */
-	const char *status_socket;                    /* NULL: /run/certhup/status.sock; "": none */
-	const char *metrics_listen;                   /* NULL: ":9402"; "": none */
+	const char *status_socket;                    /* NULL: NODE_STATUS_SOCKET; "": none */
+	const char *metrics_listen;                   /* NULL: NODE_METRICS_LISTEN; "": none */
 	int watch_timeout_min_s, watch_timeout_max_s; /* 0: LIMIT_WATCH_TIMEOUT_* */
 	int64_t default_splay_ms;                     /* what a pod does not say */
 	int64_t default_settle_ms;                    /* -1: 5 s, 30 s with a probe */
 	int64_t default_min_interval_ms;              /* 0: the floor of 1 s */
-	int64_t uid, gid; /* to change to when started as root; -1: stay */
-	bool no_sandbox;  /* tests under a debugger only */
 	struct gate_policy policy;
 };
 
+#define NODE_STATUS_SOCKET "/run/certhup/status.sock"
+#define NODE_METRICS_LISTEN ":9402"
+
 /*
- * Runs until SIGTERM or SIGINT (0), or until something is wrong that no waiting mends (-1): the hand that is our child died, an address is in
- * use, the configuration is none.
+ * Starts the hand where it is our child, loads the configuration, listens: all that needs more than the sandbox leaves. Nothing is
+ * connected to yet.
+ *
+ * Errors:  INVALID   an option, the kubeconfig
+ *          CONFLICT  an address is in use
+ *          NOT_FOUND, DENIED: the hand's program, files
  */
-int node_run(const struct node_options *options, struct err *e) _must_check_;
+int node_new(const struct node_options *options, struct node **ret, struct err *e) _must_check_;
+
+/*
+ * Runs until SIGTERM or SIGINT (0), or until something is wrong that no waiting mends (-1): the hand that is our child died.
+ * The sandbox, if any, is put on before.
+ */
+int node_run(struct node *n, struct err *e) _must_check_;
+
+/* Takes all down; the pods' files stay. Returns NULL. */
+struct node *node_free(struct node *n);

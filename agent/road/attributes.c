@@ -226,15 +226,15 @@ const struct attribute *attributes_table(void)
 
 void attributes_init(struct attributes *a)
 {
-	*a = (struct attributes){
-	    .mode = -1,
-	    .uid = -1,
-	    .gid = -1,
-	    .min_interval_ms = -1,
-	    .splay_ms = -1,
-	    .settle_ms = -1,
-	    .rollback = true,
-	};
+	/* Two of them are compared as bytes: the padding counts. */
+	memset(a, 0, sizeof(*a));
+	a->mode = -1;
+	a->uid = -1;
+	a->gid = -1;
+	a->min_interval_ms = -1;
+	a->splay_ms = -1;
+	a->settle_ms = -1;
+	a->rollback = true;
 }
 
 /* "secret, items, mode, ...": for the error of an unknown key. */

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "road/binding.h"
+
+#include "base/log.h"
+#include "hand/payload.h"
+#include "report/counts.h"
+
+#include <string.h>
+
+#define GAP_FIRST_MS 50 /* nginx serves the new leaf 53 to 160 ms after its signal */
+#define GAP_MAX_MS (5 * SECOND_MS)
+#define LATE_GAP_FIRST_MS MINUTE_MS /* after the window: looked at rarely, until it is adopted */
+#define LATE_GAP_MAX_MS (10 * MINUTE_MS)
+#define SIGNALS_AGAIN 2   /* for one generation that is not adopted */
+#define BROKEN_IN_A_ROW 3 /* principle: only then a rollback is thought of */
+
+static void probe_now(struct binding *b);
+
+static void on_probe_timer(void *arg)
+{
+	probe_now(arg);
+}
+
+static bool in_window(const struct binding *b)
+{
+	return road_now(b->road) < b->probe_until_ms;
+}
+
+static void next_probe(struct binding *b)
+{
+	const struct road_ops *ops = b->road->ops;
+	int64_t left = b->probe_until_ms - road_now(b->road);
+	int64_t cap = in_window(b) ? GAP_MAX_MS : LATE_GAP_MAX_MS;
+	int64_t gap = b->probe_gap_ms;
+
+	b->probe_gap_ms = gap * 2 > cap ? cap : gap * 2;
+	if (in_window(b) && gap > left)
+		gap = left;
+	b->probe_at_ms = road_now(b->road) + gap;
+	ops->timer_set(b->probe_timer, gap);
+}
+
+static void on_evidence(void *arg, const struct hand_reply *reply, int memfd _unused_)
+{
+	struct binding *b = arg;
+
+	b->find = NULL;
+	if (reply->err.kind == ERR_NONE && reply->signal_result == SIGNAL_SENT)
+		b->evidence.process = reply->process;
+}
+
+/* Asks the hand which process it is that a signal would go to. */
+static void find_process(struct binding *b, hand_done_fn done)
+{
+	struct hand_request rq = binding_request(b, HAND_FIND);
+	struct err e;
+
+	if (b->find || !b->reload || !b->spec.container_id[0])
+		return;
+	memcpy(rq.process.query.pod_uid, b->spec.ref.pod_uid, sizeof(rq.process.query.pod_uid));
+	memcpy(rq.process.query.container_id, b->spec.container_id,
+	       sizeof(rq.process.query.container_id));
+	memcpy(rq.process.query.comm, b->spec.attributes.process, sizeof(rq.process.query.comm));
+	rq.process.signal = b->spec.attributes.signal;
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, done, b, &b->find, &e) < 0)
+		log_debug("process.unknown", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+}
+
+static void owed_is_served(struct binding *b);
+
+static void adopted(struct binding *b, int64_t not_after_s)
+{
+	bool was_late = b->state == BINDING_STALE || b->state == BINDING_BROKEN ||
+			b->state == BINDING_UNCONFIRMED;
+
+	b->served_not_after_s = not_after_s;
+	b->evidence = (struct evidence){.at_ms = road_now(b->road), .leaf = b->record.leaf};
+	find_process(b, on_evidence);
+	b->road->ops->timer_stop(b->probe_timer);
+	b->probe_at_ms = -1;
+	metric_set(&count_not_after, (double)not_after_s,
+		   M_LABELS(b->spec.pod_namespace, b->spec.attributes.secret, "served"));
+	owed_is_served(b);
+	if (b->state == BINDING_ADOPTED)
+		return;
+	if (b->published_ms)
+		metric_observe(&count_adoption_latency,
+			       (double)(road_now(b->road) - b->published_ms) / 1000, NULL);
+	binding_set_state(b, BINDING_ADOPTED);
+	if (b->rollback == ROLLBACK_NONE)
+		binding_problem(b, "%s", "");
+	b->rollback = b->rollback == ROLLBACK_BACK ? ROLLBACK_BACK : ROLLBACK_NONE;
+	if (b->published_ms || was_late)
+		binding_event(b, EVENT_ADOPTED,
+			      "The server on port %u serves the certificate of volume %s",
+			      b->spec.attributes.probe_port, b->spec.ref.name);
+	reload_adopted(b);
+}
+
+static void on_ignored(void *arg _unused_, const struct hand_reply *reply _unused_,
+		       int memfd _unused_)
+{
+}
+
+static void owed_is_served(struct binding *b)
+{
+	struct hand_request rq = binding_request(b, HAND_MARK);
+	struct err e;
+
+	if (!b->record.owed_signal || b->signal_due)
+		return;
+	b->record.owed_signal = 0;
+	rq.mark = HAND_MARK_OWED_DONE;
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
+		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+}
+
+/* Forward again: the older pair did not heal it. */
+static void go_forward(struct binding *b)
+{
+	struct hand_request rq = binding_request(b, HAND_MARK);
+	struct err e;
+
+	b->rollback = ROLLBACK_FORWARD;
+	rq.mark = HAND_MARK_QUARANTINE_LIFT;
+	b->given_up = b->record.quarantine_content;
+	b->record.quarantine_rv[0] = '\0';
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
+		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+	binding_event(b, EVENT_BROKEN,
+		      "The pair before did not heal the server on port %u either: volume %s goes "
+		      "forward again. Look at the "
+		      "server's log.",
+		      b->spec.attributes.probe_port, b->spec.ref.name);
+	b->want = true;
+	b->hold_until_ms = 0;
+	binding_go_on(b);
+}
+
+static void tell_outcome(struct binding *b)
+{
+	unsigned port = b->spec.attributes.probe_port;
+
+	switch (b->last_result) {
+	case PROBE_SEEN:
+		if (binding_problem(b, "port %u serves another certificate", port))
+			binding_event(b, EVENT_STALE,
+				      "Port %u still serves another certificate than volume %s "
+				      "has. Does the server reload on this "
+				      "signal, and read these files?",
+				      port, b->spec.ref.name);
+		binding_set_state(b, BINDING_STALE);
+		break;
+	case PROBE_BROKEN:
+		if (binding_problem(b, "port %u takes connections, but no handshake succeeds",
+				    port))
+			binding_event(b, EVENT_BROKEN,
+				      "Port %u takes connections, but no TLS handshake succeeds. "
+				      "Look at the server's log.",
+				      port);
+		binding_set_state(b, BINDING_BROKEN);
+		break;
+	case PROBE_NO_CONNECTION:
+		if (binding_problem(b, "nobody answers at port %u", port))
+			binding_event(b, EVENT_RELOAD_UNCONFIRMED,
+				      "Nobody answers at port %u, so it is not known whether "
+				      "volume %s is served. Is the port right, and "
+				      "may the node connect to it?",
+				      port, b->spec.ref.name);
+		binding_set_state(b, BINDING_UNCONFIRMED);
+		break;
+	}
+}
+
+/* The window is over and the new leaf was not seen. */
+static void window_over(struct binding *b)
+{
+	if (b->rollback == ROLLBACK_BACK) {
+		go_forward(b);
+		return;
+	}
+	tell_outcome(b);
+	b->probe_gap_ms = LATE_GAP_FIRST_MS;
+	/* A newer pair that waits goes first; else the server is told again. */
+	if (!b->want && b->reload && b->again < SIGNALS_AGAIN &&
+	    b->last_result != PROBE_NO_CONNECTION) {
+		b->again++;
+		reload_due(b);
+	}
+	if (!b->signal_due)
+		next_probe(b);
+	binding_go_on(b);
+}
+
+/* The conditions of a rollback, but for the process, which the hand is asked about. */
+static bool may_roll_back(const struct binding *b)
+{
+	const struct evidence *ev = &b->before;
+
+	return b->spec.attributes.rollback && b->rollback == ROLLBACK_NONE &&
+	       b->record.previous[0] && b->reload && !b->call && ev->at_ms >= 0 &&
+	       ev->process.pid && b->published_ms - ev->at_ms <= LIMIT_ROLLBACK_PROBE_AGE_MS &&
+	       fingerprint_equal(&ev->leaf, &b->record.previous_leaf) &&
+	       b->record.previous_not_after_s * 1000 > clock_wall_ms(b->road->clock);
+}
+
+static void on_alive(void *arg, const struct hand_reply *reply, int memfd _unused_)
+{
+	struct binding *b = arg;
+	const struct process *was = &b->before.process;
+
+	b->find = NULL;
+	if (reply->err.kind == ERR_NONE && reply->signal_result == SIGNAL_SENT &&
+	    reply->process.pid == was->pid && reply->process.start_ticks == was->start_ticks &&
+	    may_roll_back(b)) {
+		b->road->ops->timer_stop(b->probe_timer);
+		binding_roll_back(b);
+		return;
+	}
+	next_probe(b);
+}
+
+static void not_adopted(struct binding *b, enum probe_result result)
+{
+	b->last_result = result;
+	b->broken = result == PROBE_BROKEN ? b->broken + 1 : 0;
+	if (b->broken == BROKEN_IN_A_ROW && may_roll_back(b) && !b->find) {
+		find_process(b, on_alive);
+		if (b->find)
+			return;
+	}
+	if (b->probe_until_ms && !in_window(b)) {
+		b->probe_until_ms = 0;
+		window_over(b);
+		return;
+	}
+	next_probe(b);
+}
+
+static const char *const result_labels[] = {
+    [PROBE_SEEN] = "seen", [PROBE_NO_CONNECTION] = "no_connection", [PROBE_BROKEN] = "broken"};
+
+static void on_probe(void *arg, const struct probe_report *report)
+{
+	struct binding *b = arg;
+
+	b->probe = b->road->ops->probe_cancel(b->probe);
+	content_done(&b->client_pair);
+	metric_add(&count_probes, 1, M_LABELS(result_labels[report->result]));
+	if (report->result == PROBE_SEEN && fingerprint_equal(&report->leaf, &b->record.leaf)) {
+		adopted(b, report->not_after_s);
+		return;
+	}
+	if (report->result == PROBE_SEEN)
+		b->served_not_after_s = report->not_after_s;
+	/* A signal that a restart left owed, and the new leaf is not served: now it is sent. */
+	if (b->record.owed_signal && b->reload && !b->signal_due && b->state == BINDING_DELIVERED) {
+		reload_due(b);
+		return;
+	}
+	not_adopted(b, report->result);
+}
+
+/* Under which name a key of the Secret stands in the volume; NULL: not there. */
+static const struct content_file *file_of(const struct binding *b, const char *key)
+{
+	const struct outputs *o = &b->spec.attributes.outputs;
+
+	if (!o->item_count)
+		return content_find(&b->client_pair, key);
+	for (size_t i = 0; i < o->item_count; i++)
+		if (strcmp(o->items[i].key, key) == 0)
+			return content_find(&b->client_pair, o->items[i].path);
+	return NULL;
+}
+
+static void start_probe(struct binding *b, probe_done_fn done)
+{
+	const struct attributes *a = &b->spec.attributes;
+	struct probe_target target = {.port = a->probe_port,
+				      .sni = a->probe_sni[0] ? a->probe_sni : NULL,
+				      .alpn = a->probe_alpn[0] ? a->probe_alpn : NULL};
+	const struct content_file *cert = file_of(b, "tls.crt");
+	const struct content_file *key = file_of(b, "tls.key");
+	struct err e;
+
+	memcpy(target.address, b->spec.address, sizeof(target.address));
+	if (cert && key) {
+		target.client_cert = &cert->bytes;
+		target.client_key = &key->bytes;
+	}
+	if (b->road->ops->probe_start(b->road->arg, &target, done, b, &b->probe, &e) < 0) {
+		log_warn("probe.failed", L_STR(LOG_POD, b->spec.pod_name),
+			 L_INT(LOG_PORT, a->probe_port), L_ERR(&e));
+		next_probe(b);
+	}
+}
+
+static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
+{
+	struct binding *b = arg;
+	struct err e;
+
+	b->find = NULL;
+	if (reply->err.kind == ERR_NONE && payload_read(memfd, &b->client_pair, &e) < 0)
+		log_warn("probe.unpaired", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+	start_probe(b, on_probe);
+}
+
+static void probe_now(struct binding *b)
+{
+	struct hand_request rq = binding_request(b, HAND_READ);
+	struct err e;
+
+	b->probe_at_ms = -1;
+	if (b->probe || b->find)
+		return;
+	if (!b->spec.address[0]) {
+		not_adopted(b, PROBE_NO_CONNECTION);
+		return;
+	}
+	if (b->spec.attributes.probe_client &&
+	    b->road->ops->hand_send(b->road->arg, &rq, -1, on_pair, b, &b->find, &e) == 0)
+		return;
+	start_probe(b, on_probe);
+}
+
+/* What was served right before the swap, without making it wait: only the old leaf says something. */
+static void on_probe_before(void *arg, const struct probe_report *report)
+{
+	struct binding *b = arg;
+
+	b->probe = b->road->ops->probe_cancel(b->probe);
+	if (report->result != PROBE_SEEN)
+		return;
+	if (fingerprint_equal(&report->leaf, &b->evidence.leaf))
+		b->evidence.at_ms = road_now(b->road);
+	if (fingerprint_equal(&report->leaf, &b->before.leaf) && b->before.at_ms >= 0)
+		b->before.at_ms = b->published_ms;
+}
+
+void adoption_before_swap(struct binding *b)
+{
+	const struct evidence *ev = &b->evidence;
+
+	if (!b->spec.attributes.probe_port || !b->spec.attributes.rollback || !b->spec.address[0] ||
+	    b->probe || ev->at_ms < 0 || !fingerprint_equal(&ev->leaf, &b->record.leaf))
+		return;
+	start_probe(b, on_probe_before);
+}
+
+void adoption_swapped(struct binding *b)
+{
+	bool newer = b->rollback == ROLLBACK_BACK
+			 ? !b->record.quarantine_rv[0]
+			 : !fingerprint_equal(&b->record.content, &b->given_up);
+
+	if (newer)
+		b->rollback = ROLLBACK_NONE;
+	if (b->rollback != ROLLBACK_BACK)
+		b->before = b->evidence;
+	b->again = 0;
+	b->evidence.at_ms = -1;
+	reload_due(b);
+}
+
+void adoption_begin(struct binding *b, int64_t window_ms)
+{
+	const struct road_ops *ops = b->road->ops;
+	struct err e;
+
+	if (!b->spec.attributes.probe_port || !b->spec.running)
+		return;
+	if (!b->probe_timer &&
+	    ops->timer_new(b->road->arg, on_probe_timer, b, &b->probe_timer, &e) < 0) {
+		log_error("probe.failed", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+		return;
+	}
+	if (b->probe)
+		b->probe = ops->probe_cancel(b->probe);
+	content_done(&b->client_pair);
+	b->broken = 0;
+	b->last_result = PROBE_NO_CONNECTION;
+	b->probe_until_ms = road_now(b->road) + window_ms;
+	b->probe_gap_ms = GAP_FIRST_MS;
+	next_probe(b);
+}
+
+void adoption_stop(struct binding *b)
+{
+	const struct road_ops *ops = b->road->ops;
+
+	if (b->probe)
+		b->probe = ops->probe_cancel(b->probe);
+	if (b->find)
+		b->find = ops->hand_cancel(b->find);
+	if (b->probe_timer)
+		b->probe_timer = ops->timer_free(b->probe_timer);
+	content_done(&b->client_pair);
+}

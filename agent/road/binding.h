@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the files of road/ share: the binding, the Secret it takes from, and the process it reloads. Nobody else includes it.
+ */
+
+#include "base/backoff.h"
+#include "road/road.h"
+
+#include <sys/queue.h>
+
+#define PROBLEM_MAX 320
+
+/* Gone back to the pair that worked, and forward again when that did not heal it. */
+enum rollback_step {
+	ROLLBACK_NONE,
+	ROLLBACK_BACK,
+	ROLLBACK_FORWARD
+};
+
+/* The evidence that a rollback needs: who was seen to serve which leaf, and when. */
+struct evidence {
+	int64_t at_ms; /* -1 none */
+	struct fingerprint leaf;
+	struct process process; /* pid 0: not known */
+};
+
+struct binding {
+	LIST_ENTRY(binding) in_road;
+	LIST_ENTRY(binding) in_supply;
+	LIST_ENTRY(binding) in_reload;
+	struct road *road;
+	struct binding_spec spec;
+	struct supply *supply;
+	struct reload *reload; /* NULL: nothing is signalled */
+	bool seen;             /* while a pod's set is compared */
+
+	/* What is there. */
+	bool adopted_record; /* the hand has said what it holds, or that it holds nothing */
+	bool has_record;
+	struct record record;
+	enum binding_state state;
+	int64_t since_ms; /* monotonic */
+	char problem[PROBLEM_MAX];
+
+	/* What is wanted. */
+	bool want;          /* a newer content may wait: read again as soon as the gates are open */
+	bool force;         /* publish also what is there already: it was damaged */
+	int64_t news_ms;    /* monotonic: when the waiting version had been read; -1 none */
+	bool asked_to_wait; /* splay or settle held this version back: no latency is counted */
+	int64_t hold_until_ms; /* splay or retry; 0 none */
+	bool splay_done;
+	struct backoff retry;
+	char told_rv[LIMIT_RESOURCE_VERSION + 1]; /* of the last rejection that was told */
+	struct loop_timer *timer;
+	struct hand_call *call; /* publish, verify, roll back or read under way */
+	struct right *right;    /* waits for a review */
+
+	/* Notify and prove. */
+	bool signal_due;
+	struct probe *probe;
+	struct hand_call *find;
+	struct loop_timer *probe_timer;
+	int64_t probe_until_ms; /* end of this adoption window */
+	int64_t probe_gap_ms;
+	int64_t published_ms; /* monotonic: the rename */
+	unsigned broken;      /* in a row */
+	unsigned again;       /* signals sent again for this generation */
+	enum probe_result last_result;
+	struct content client_pair; /* while a probe shows it */
+	int64_t served_not_after_s;
+	struct evidence evidence;
+	struct evidence before; /* the evidence as it was at the swap */
+	enum rollback_step rollback;
+	struct fingerprint given_up; /* gone forward to again: not rolled back from twice */
+	int64_t probe_at_ms;         /* the next probe; -1 none */
+};
+
+/* One Secret that bindings share. */
+struct supply {
+	LIST_ENTRY(supply) in_road;
+	struct road *road;
+	char namespace_[LIMIT_NAMESPACE + 1];
+	char name[LIMIT_OBJECT_NAME + 1];
+	LIST_HEAD(, binding) bindings;
+	struct secret_source *source;
+	struct fingerprint judged; /* of the data that the verdict is about */
+	struct gate_verdict verdict;
+	bool judged_ca, judged_temporary, judged_next; /* what else the verdict rests on */
+	bool reading;                                  /* a reread is under way */
+	char high_uid[LIMIT_UID + 1];
+	char high_rv[LIMIT_RESOURCE_VERSION + 1]; /* the highest that was seen of this uid */
+	char low_rv[LIMIT_RESOURCE_VERSION + 1];  /* a lower one that was seen once; "" none */
+	int64_t low_ms;                           /* when */
+	bool reset;                               /* proven: lower resourceVersions are right */
+	struct loop_timer *timer;
+	struct secret_object *held; /* while reviews are open: what they are about; owned */
+	unsigned reviews;
+};
+
+/* A Secret with what the gate said of it, as it is offered to bindings. */
+struct offer {
+	struct secret_object *secret;
+	const struct gate_verdict *verdict;
+	bool reset;
+};
+
+/* One process that volumes of a pod reload. */
+struct reload {
+	LIST_ENTRY(reload) in_road;
+	struct road *road;
+	char pod_uid[LIMIT_UID + 1];
+	char container[LIMIT_CONTAINER_NAME + 1];
+	char process[LIMIT_COMM + 1];
+	int32_t signal;
+	LIST_HEAD(, binding) bindings;
+	struct loop_timer *timer;
+	struct hand_call *call;
+	struct binding *carrier; /* whose volume the call names */
+	int64_t last_ms;         /* last signal; -1 none */
+	int64_t settle_until_ms; /* principle 5: no swap before; 0 none */
+	int64_t splay_until_ms;  /* one random time for all volumes; 0 none */
+	unsigned failures;
+	struct process target; /* of the last signal; pid 0 none */
+};
+
+/* A question that was asked: may this account get this Secret? */
+struct right {
+	LIST_ENTRY(right) in_road;
+	struct road *road;
+	char namespace_[LIMIT_NAMESPACE + 1];
+	char account[LIMIT_OBJECT_NAME + 1];
+	char secret[LIMIT_OBJECT_NAME + 1];
+	struct road_review *review; /* under way */
+	bool allowed;
+	int64_t until_ms;     /* how long the answer holds */
+	struct backoff again; /* after a no */
+};
+
+/* A record that no binding has claimed yet. */
+struct orphan {
+	LIST_ENTRY(orphan) in_road;
+	struct record record;
+	bool intact;
+};
+
+struct road {
+	const struct road_ops *ops;
+	void *arg;
+	const struct clock *clock;
+	struct gate *gate;
+	LIST_HEAD(, binding) bindings;
+	LIST_HEAD(, supply) supplies;
+	LIST_HEAD(, reload) reloads;
+	LIST_HEAD(, right) rights;
+	LIST_HEAD(, orphan) orphans; /* records whose bindings were not told yet */
+	size_t count;
+	size_t supply_count;
+	bool hand_up; /* and everything it holds has been adopted */
+	bool pods_synced;
+	struct hand_call *adopting;
+};
+
+static inline int64_t road_now(const struct road *r)
+{
+	return clock_mono_ms(r->clock);
+}
+
+/* binding.c */
+int binding_new(struct road *r, const struct binding_spec *spec, struct binding **ret,
+		struct err *e) _must_check_;
+struct binding *binding_free(struct binding *b);
+void binding_update(struct binding *b, const struct binding_spec *spec);
+void binding_set_state(struct binding *b, enum binding_state state);
+void binding_event(const struct binding *b, enum event_reason reason, const char *fmt, ...)
+    _printf_(3, 4);
+/* The sentence that status shows; an empty one clears it. Returns true when it is another than before. */
+bool binding_problem(struct binding *b, const char *fmt, ...) _printf_(2, 3);
+struct hand_request binding_request(const struct binding *b, enum hand_op op);
+void binding_adopt(struct binding *b, const struct record *record_or_null, bool intact);
+void binding_watch_damage(struct binding *b);
+
+/* offer.c: from a judged Secret to the swap. */
+void binding_offer(struct binding *b, const struct offer *offer);
+void binding_absent(struct binding *b);
+void binding_trouble(struct binding *b, const struct err *e); /* NULL: it is over */
+/* The pod's account may not get the Secret (e NULL), or could not be asked about; until_ms: when it is asked again. */
+void binding_denied(struct binding *b, int64_t until_ms, const struct err *e);
+/* Something that held it back may be over: reads again what is wanted. */
+void binding_go_on(struct binding *b);
+void binding_verify(struct binding *b);
+void binding_roll_back(struct binding *b);
+
+/* supply.c */
+int supply_get(struct road *r, const char *namespace_, const char *name, struct supply **ret,
+	       struct err *e) _must_check_;
+void supply_join(struct supply *s, struct binding *b);
+void supply_leave(struct binding *b); /* the last one frees the supply */
+void supply_read_again(struct supply *s);
+/* What a record says was published already: nothing older may be. */
+void supply_note(struct supply *s, const struct record *record);
+void supply_hold(struct supply *s, const struct secret_object *secret); /* until supply_release */
+void supply_release(struct supply *s);
+/* Offers what is held to one binding; false: nothing is held. */
+bool supply_offer_held(struct supply *s, struct binding *b);
+
+/* right.c: true when it may now; else a review is under way, or a no holds, and binding_go_on follows when that changes. */
+enum right_answer {
+	RIGHT_YES,
+	RIGHT_ASKED,
+	RIGHT_NO,
+	RIGHT_UNKNOWN
+};
+enum right_answer right_check(struct binding *b, const struct secret_object *secret);
+void right_forget(struct road *r);
+void right_leave(struct binding *b);
+
+/* reload.c */
+int reload_join(struct binding *b, struct err *e) _must_check_;
+void reload_leave(struct binding *b);
+void reload_due(struct binding *b); /* this binding's process is to be signalled */
+/* When the next swap may be: now or earlier means at once. */
+int64_t reload_swap_after(const struct binding *b);
+void reload_adopted(struct binding *b); /* the window may close early */
+void reload_hand_up(struct reload *l);
+
+/* adoption.c */
+void adoption_begin(struct binding *b, int64_t window_ms);
+void adoption_before_swap(struct binding *b);
+void adoption_swapped(struct binding *b);
+void adoption_stop(struct binding *b);
