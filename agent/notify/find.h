@@ -19,6 +19,9 @@ int query_check(const struct process_query *q, struct err *e) _must_check_;
 const struct proc *proc_select(struct proc *procs, size_t count, const char *comm,
 			       enum signal_result *ret_result);
 
-/* Finds the process that the query means; it may be gone by now. Result: SENT when there is one. */
+/*
+ * Finds the process that the query means; it may be gone by now. Result: SENT when there is one,
+ * GONE when it may have ended while we looked.
+ */
 int proc_find(const struct notify_host *h, const struct process_query *q, struct proc *ret,
 	      enum signal_result *ret_result, struct err *e) _must_check_;

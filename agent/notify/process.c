@@ -129,6 +129,8 @@ static int choose(const struct notify_host *h, const struct cgroup_members *m, c
 		chosen = proc_select(procs, (size_t)count, comm, ret_result);
 	if (chosen)
 		*ret = *chosen;
+	else if (*ret_result == SIGNAL_NO_PROCESS && count < (ssize_t)m->count)
+		*ret_result = SIGNAL_GONE;
 	free(procs);
 	return count < 0 ? -1 : 0;
 }

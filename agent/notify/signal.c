@@ -90,11 +90,11 @@ int process_signal(const struct notify_host *h, const struct process_query *q, i
 	for (int try = 0; try < 2; try++) {
 		if (proc_find(h, q, &p, ret_result, e) < 0)
 			break;
-		if (*ret_result != SIGNAL_SENT)
-			return 0;
-		*ret = process_of(&p);
-		if (signal_one(h, q, signal, &p, ret_result, e) < 0)
-			break;
+		if (*ret_result == SIGNAL_SENT) {
+			*ret = process_of(&p);
+			if (signal_one(h, q, signal, &p, ret_result, e) < 0)
+				break;
+		}
 		if (*ret_result != SIGNAL_GONE || try == 1)
 			return 0;
 	}
