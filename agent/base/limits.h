@@ -78,11 +78,18 @@
 	(10 * SECOND_MS) /* between the two reads that prove a ResourceVersionReset */
 
 /* Certificates. */
-#define LIMIT_PEM_BLOCKS 32  /* certificates in one tls.crt or ca.crt of a pair */
-#define LIMIT_CA_BLOCKS 512  /* certificates in one CA bundle: the web's roots are 150 */
-#define LIMIT_RSA_BITS 16384 /* larger moduli cost seconds */
-#define LIMIT_SANS 1000      /* names in one leaf */
-#define LIMIT_SKEW_S 300     /* a notBefore up to this far ahead is a clock, not a fault */
+#define LIMIT_PEM_BLOCKS 32            /* in one tls.crt or tls.key */
+#define LIMIT_CA_BLOCKS 512            /* in one CA bundle: the web's roots are 150 */
+#define LIMIT_CHAIN_BYTES (100 * KIB)  /* DER of tls.crt: OpenSSL's clients take no more */
+#define LIMIT_CHAIN_ELEMENTS (8 * KIB) /* ASN.1 items in tls.crt: a certificate has 150 */
+#define LIMIT_CA_ELEMENTS (64 * KIB)   /* ASN.1 items in a CA bundle */
+#define LIMIT_NAME_CHECKS (64 * KIB)   /* names by name constraints, which are multiplied */
+#define LIMIT_VERIFY_US 20000          /* estimate for the signatures of one chain */
+#define LIMIT_KEY_BYTES (16 * KIB)     /* DER of a key: RSA of 16384 bits has 9.3 KiB */
+#define LIMIT_RSA_BITS 16384           /* larger moduli cost seconds */
+#define LIMIT_RSA_EXPONENT_BITS 32     /* of the public exponent, as other libraries have it */
+#define LIMIT_SANS 1000                /* names in one tls.crt */
+#define LIMIT_SKEW_S 300 /* a notBefore up to this far ahead is a clock, not a fault */
 
 /* Notify and prove. */
 #define LIMIT_PROCESSES 4096                   /* processes of one container that are looked at */

@@ -20,6 +20,8 @@
 	  "Store the key that belongs to the first certificate of tls.crt.")                       \
 	X(CHAIN_ORDER, "chain_order",                                                              \
 	  "Put the leaf first, then each issuer behind the one it signed.")                        \
+	X(BAD_CHAIN, "bad_chain",                                                                  \
+	  "Have the chain issued anew: clients refuse it for what the detail says.")               \
 	X(EXPIRED, "expired", "Renew the certificate: its notAfter has passed.")                   \
 	X(NOT_YET_VALID, "not_yet_valid",                                                          \
 	  "Check the clocks of issuer and node: notBefore lies ahead.")                            \

@@ -17,6 +17,7 @@ struct gate_policy {
 	unsigned min_rsa_bits; /* 0: 1024, below which OpenSSL's default level refuses anyway */
 	bool deny_rsa, deny_ecdsa, deny_ed25519;
 	int64_t max_lifetime_s;          /* 0: any */
+	int64_t min_remaining_s;         /* 0: any that has not expired */
 	const char *const *san_suffixes; /* NULL-terminated; NULL: any */
 	const char *issuer;              /* the issuer's RFC 2253 name must be this; NULL: any */
 	bool deny_sha1;
@@ -29,12 +30,12 @@ struct gate *gate_free(struct gate *g);
 /* What stands beside the pair in the Secret. */
 struct gate_context {
 	int64_t wall_ms; /* now */
-	bool temporary;  /* cert-manager.io/issue-temporary-certificate is on it, see below */
+	bool temporary;  /* cert-manager.io/issue-temporary-certificate: "true" is on it */
 	bool next_key;   /* label cert-manager.io/next-private-key, or name of that form */
 	bool allow_ca;   /* certhup.io/allow-ca: "true" */
 };
 
-/* What the gate learnt about the leaf; strings are empty when it did not come so far. */
+/* What the gate learnt about the leaf; strings are empty where it did not come so far. */
 struct gate_leaf {
 	struct fingerprint leaf; /* SHA-256 of the leaf's DER */
 	int64_t not_before_s;    /* seconds since 1970 */
@@ -55,11 +56,19 @@ struct gate_verdict {
 
 /*
  * Judges tls.crt, tls.key and, where there, ca.crt of the Secret's data (before items rename them).
+ * An empty ca.crt is one that is not there: cert-manager stores it so for ACME issuers. The first
+ * fault counts. A temporary certificate is known by its looks (issued by "cert-manager.local", and
+ * the number 1234567890 that cert-manager puts in), with the annotation also without that number or
+ * when it is self-issued. The annotation alone does not condemn: it stays when the real one comes.
  * Returns -1 only for faults of ours (EXHAUSTED, INTERNAL); an unfit pair is a verdict.
- * Takes at most 50 ms for any input within LIMIT_CONTENT.
+ * Takes at most 50 ms of CPU for any input within LIMIT_CONTENT.
  */
 int gate_judge(struct gate *g, const struct content *data, const struct gate_context *context,
 	       struct gate_verdict *ret, struct err *e) _must_check_;
+
+/* How many pairs have been parsed. Content whose fingerprint is known need not be judged again, and
+ * then this does not move. */
+uint64_t gate_parsed(const struct gate *g);
 
 /*
  * The private key as an unencrypted PKCS#8 PEM block, for the credential bundle (KEP-4317: key,

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cert/pem.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include <openssl/pem.h>
+
+static const char begin[] = "-----BEGIN";
+
+size_t pem_count(const void *text, size_t len)
+{
+	const uint8_t *p = text;
+	const uint8_t *end = p + len;
+	size_t count = 0;
+
+	while ((p = memmem(p, (size_t)(end - p), begin, sizeof(begin) - 1)) != NULL) {
+		p += sizeof(begin) - 1;
+		count++;
+	}
+	return count;
+}
+
+const char *pem_why_none(const void *text, size_t len)
+{
+	const uint8_t *p = text;
+
+	if (len == 0)
+		return "is empty";
+	if (len > 1 && p[0] == 0x30 && (p[1] & 0x80))
+		return "is DER, not PEM";
+	return "has no PEM block";
+}
+
+int pem_init(struct pem *p, const void *text, size_t len, struct err *e)
+{
+	*p = (struct pem){.begun = pem_count(text, len)};
+	if (len > INT_MAX)
+		return err_set(e, ERR_INVALID, "a PEM text of %zu bytes", len);
+	p->bio = BIO_new_mem_buf(text, (int)len);
+	return p->bio ? 0 : err_set(e, ERR_EXHAUSTED, "could not open a PEM text");
+}
+
+void pem_done(struct pem *p)
+{
+	BIO_free(p->bio);
+	p->bio = NULL;
+}
+
+enum pem_result pem_next(struct pem *p, struct pem_block *ret)
+{
+	unsigned flags = PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE;
+
+	*ret = (struct pem_block){0};
+	if (p->read == p->begun)
+		return PEM_END;
+	if (PEM_read_bio_ex(p->bio, &ret->name, &ret->header, &ret->der, &ret->len, flags)) {
+		p->read++;
+		return PEM_BLOCK;
+	}
+	return PEM_BROKEN;
+}
+
+void pem_block_done(struct pem_block *b)
+{
+	OPENSSL_secure_clear_free(b->der, (size_t)b->len);
+	OPENSSL_secure_free(b->name);
+	OPENSSL_secure_free(b->header);
+	*b = (struct pem_block){0};
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The blocks of a PEM text, one after the other, as OpenSSL's own reader finds them. Text between
+ * the blocks is skipped; a block that this reader would overlook because its BEGIN line is damaged
+ * makes the text broken, because then the second certificate would pass for the leaf.
+ */
+
+#include "base/err.h"
+
+#include <openssl/types.h>
+
+struct pem {
+	BIO *bio;
+	size_t begun; /* BEGIN lines in the text */
+	size_t read;  /* blocks that were read */
+};
+
+struct pem_block {
+	char *name;
+	char *header; /* "" unless there are headers, as an encrypted key has */
+	uint8_t *der;
+	long len;
+};
+
+enum pem_result {
+	PEM_BLOCK,
+	PEM_END,
+	PEM_BROKEN /* or out of memory: see OpenSSL's error queue */
+};
+
+/* How many blocks the text claims to have. Costs no more than a look at each byte. */
+size_t pem_count(const void *text, size_t len);
+
+/* Why a text has no block at all, for people: "is empty", "is DER, not PEM" ... */
+const char *pem_why_none(const void *text, size_t len);
+
+/* The text is borrowed until pem_done. */
+int pem_init(struct pem *p, const void *text, size_t len, struct err *e) _must_check_;
+void pem_done(struct pem *p);
+
+/* The block is owned by the caller: pem_block_done wipes it. */
+enum pem_result pem_next(struct pem *p, struct pem_block *ret);
+void pem_block_done(struct pem_block *b);
+
+#define _cleanup_pem_ _cleanup_(pem_done)
+#define _cleanup_block_ _cleanup_(pem_block_done)
