@@ -6,7 +6,7 @@
 
 void buf_init(struct buf *b, size_t max)
 {
-	*b = (struct buf){.max = max};
+	*b = (struct buf){.max = max < SIZE_MAX / 4 ? max : SIZE_MAX / 4};
 }
 
 void buf_done(struct buf *b)
@@ -37,7 +37,7 @@ static int reserve(struct buf *b, size_t more, struct err *e)
 	if (b->room > b->len + more)
 		return 0;
 	while (room <= b->len + more)
-		room *= 2;
+		room = room > b->max / 2 ? b->max + 1 : room * 2;
 	data = malloc(room);
 	if (!data)
 		return err_sys(e, "buffer of %zu bytes", room);

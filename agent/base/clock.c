@@ -67,7 +67,9 @@ static void text(int64_t wall_ms, int digits, char *ret_text)
 	}
 	t = (time_t)s;
 	gmtime_r(&t, &tm);
-	n = strftime(ret_text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	n = (size_t)snprintf(ret_text, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d",
+			     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			     tm.tm_sec);
 	if (digits == 3)
 		snprintf(ret_text + n, CLOCK_TEXT - n, ".%03dZ", (int)ms);
 	else if (digits == 6)
@@ -91,22 +93,63 @@ void clock_text_us(int64_t wall_ms, char ret_text[static CLOCK_TEXT])
 	text(wall_ms, 6, ret_text);
 }
 
+/* The number that the digits of a pattern ("dd") stand for; -1 when text does not fit it. */
+static int digits(const char *text, size_t count)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
+		n = n * 10 + (text[i] - '0');
+	}
+	return n;
+}
+
+/* Seconds since 1970 of "YYYY-MM-DDTHH:MM:SS"; -1 when it is no such time. */
+static int parse_seconds(const char *text, int64_t *ret_s)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+	struct tm tm = {0};
+	struct tm day;
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++)
+		if (shape[i] == 'd' ? digits(text + i, 1) < 0 : text[i] != shape[i])
+			return -1;
+	tm.tm_year = digits(text, 4) - 1900;
+	tm.tm_mon = digits(text + 5, 2) - 1;
+	tm.tm_mday = digits(text + 8, 2);
+	day = tm;
+	*ret_s = timegm(&day);
+	if (day.tm_mon != tm.tm_mon || day.tm_mday != tm.tm_mday)
+		return -1;
+	tm.tm_hour = digits(text + 11, 2);
+	tm.tm_min = digits(text + 14, 2);
+	tm.tm_sec = digits(text + 17, 2);
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+		return -1;
+	*ret_s += tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec;
+	return 0;
+}
+
 int clock_parse(const char *text, int64_t *ret_wall_ms)
 {
-	struct tm tm = {0};
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest = text + strlen("YYYY-MM-DDTHH:MM:SS");
 	int64_t ms = 0;
+	int64_t s;
 
-	if (!rest)
+	if (parse_seconds(text, &s) < 0)
 		return -1;
 	if (*rest == '.') {
 		int64_t unit = 100;
 
-		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
+		if (digits(++rest, 1) < 0)
+			return -1;
+		for (; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
 			ms += (*rest - '0') * unit;
 	}
 	if (strcmp(rest, "Z") != 0)
 		return -1;
-	*ret_wall_ms = (int64_t)timegm(&tm) * 1000 + ms;
+	*ret_wall_ms = s * 1000 + ms;
 	return 0;
 }

@@ -33,6 +33,7 @@ static enum err_kind kind_of_errno(int sys)
 	case ENOENT:
 	case ENOTDIR:
 	case ESRCH:
+	case ESTALE:
 		return ERR_NOT_FOUND;
 	case EACCES:
 	case EPERM:
@@ -43,19 +44,26 @@ static enum err_kind kind_of_errno(int sys)
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
+	case EFBIG:
+	case E2BIG:
 		return ERR_EXHAUSTED;
 	case ETIMEDOUT:
 		return ERR_TIMEOUT;
 	case EBUSY:
 	case EEXIST:
+	case EADDRINUSE:
 		return ERR_CONFLICT;
 	case ECONNREFUSED:
 	case ECONNRESET:
 	case ENOTCONN:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENETDOWN:
 	case EPIPE:
 	case EAGAIN:
 		return ERR_UNAVAILABLE;
 	case EINVAL:
+	case EISDIR:
 	case ENAMETOOLONG:
 	case ELOOP:
 	case EXDEV:
@@ -67,13 +75,15 @@ static enum err_kind kind_of_errno(int sys)
 
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
+	char text[ERR_MESSAGE_MAX]; /* an argument may be the old message */
 	va_list ap;
 
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	e->kind = kind;
 	e->sys = 0;
-	va_start(ap, fmt);
-	vsnprintf(e->message, sizeof(e->message), fmt, ap);
-	va_end(ap);
+	memcpy(e->message, text, sizeof(text));
 	return -1;
 }
 

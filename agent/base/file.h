@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * Whole files, read with a maximum and written by write, sync and rename. For our own files only:
- * nothing here is safe in a directory that a pod can write (see volume/).
+ * Whole files, read with a maximum. For our own files only: nothing here is safe in a directory that
+ * a pod can write (see volume/).
  */
 
 #include "base/buf.h"
 #include "base/secret.h"
 
-/* Reads a whole file into a buffer whose max is the limit. Follows links (a token is one). dirfd
+/* Appends a whole file to a buffer whose max is the limit. Follows links (a token is one). dirfd
  * may be AT_FDCWD. */
 int file_read(int dirfd, const char *path, struct buf *ret, struct err *e) _must_check_;
 

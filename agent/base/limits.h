@@ -122,6 +122,7 @@
 #define LIMIT_HTTP_REQUEST_MS (5 * SECOND_MS) /* from accept to the last byte */
 #define LIMIT_HTTP_HEADERS (8 * KIB)
 #define LIMIT_STATUS_CONNECTIONS 8            /* on the status socket */
+#define LIMIT_LOG_LINE (16 * KIB)             /* longer lines are cut by collectors */
 #define LIMIT_EVENT_NOTE 1024                 /* an Event's note */
 #define LIMIT_EVENT_BURST 25                  /* per object, as client-go ... */
 #define LIMIT_EVENT_REFILL_MS (5 * MINUTE_MS) /* ... and one more each of these */

@@ -4,7 +4,7 @@
 /*
  * Logs: one JSON object a line on stderr (or text for people), typed fields, and only the fields of
  * the list below. There is no format string and no field for bytes of a Secret, so a key cannot be
- * logged by accident.
+ * logged by accident. A field that does not fit into a line is left out, and counted in "omitted".
  *
  *     log_info("volume.published", L_STR(LOG_POD, pod), L_INT(LOG_DURATION_MS, took));
  *     log_error("watch.failed", L_STR(LOG_SECRET, name), L_ERR(&e));

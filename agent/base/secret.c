@@ -13,11 +13,12 @@ static size_t whole_pages(size_t len)
 
 int secret_alloc(struct secret *s, size_t len, struct err *e)
 {
-	size_t room = whole_pages(len ? len : 1);
+	size_t room;
 	void *p;
 
 	if (len > SIZE_MAX / 2)
 		return err_set(e, ERR_EXHAUSTED, "secret memory of %zu bytes", len);
+	room = whole_pages(len ? len : 1);
 	p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return err_sys(e, "secret memory of %zu bytes", len);

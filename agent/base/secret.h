@@ -15,7 +15,8 @@ struct secret {
 	size_t room;   /* bytes mapped */
 };
 
-/* Maps room for at least len bytes; len is set and the bytes are zero. Errors: EXHAUSTED. */
+/* Maps room for at least len bytes; len is set and the bytes are zero. What s held is not looked
+ * at. Errors: EXHAUSTED. */
 int secret_alloc(struct secret *s, size_t len, struct err *e) _must_check_;
 
 /* Copies len bytes in. Errors: EXHAUSTED. */

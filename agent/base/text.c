@@ -61,6 +61,8 @@ int text_json_string(struct buf *b, const char *s, size_t len, struct err *e)
 			r = buf_printf(b, e, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			r = buf_printf(b, e, "\\u%04x", c);
+		else if (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0)
+			r = buf_printf(b, e, "\\u%04x", (unsigned char)s[i + 1]);
 		else
 			r = buf_add(b, s + i, n, e);
 		if (r < 0)

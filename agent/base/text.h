@@ -9,8 +9,8 @@
 #include "base/buf.h"
 
 /*
- * Appends a JSON string with its quotes. Control characters, DEL, quotes and backslashes are
- * escaped; bytes that are not UTF-8 become U+FFFD; so a hostile name cannot break a line, a
+ * Appends a JSON string with its quotes. Control characters (C0, DEL and C1, which some terminals
+ * obey), quotes and backslashes are escaped; bytes that are not UTF-8 become U+FFFD; so a hostile name cannot break a line, a
  * terminal or a parser.
  */
 int text_json_string(struct buf *b, const char *s, size_t len, struct err *e) _must_check_;
