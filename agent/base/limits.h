@@ -115,6 +115,9 @@
 #define LIMIT_HAND_CONNECT_MIN_MS 100 /* the head's reconnects to the hand */
 #define LIMIT_HAND_CONNECT_MAX_MS (5 * SECOND_MS)
 #define LIMIT_REPAIRS_PER_MINUTE 6 /* of one volume that its pod damages */
+#define LIMIT_WATCH_EVENTS                                                                         \
+	4096 /* of one watch, before it has to be asked for again: a pod that changes its volume    \
+		without end is then looked at at the pace of its repairs; 1,000 rotations */
 #define LIMIT_INOTIFY_DEAD 1024    /* dead entries before the inotify table is built anew */
 
 /* Metrics, health and status. */
