@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "base/base64.h"
 
+#include <string.h>
+
 /* All ones when lo <= c <= hi, else zero; without a branch. */
 static unsigned between(unsigned c, unsigned lo, unsigned hi)
 {
@@ -22,52 +24,64 @@ static unsigned value_of(unsigned char letter)
 	       (plus & 62u) | (slash & 63u) | (none & 64u);
 }
 
-/* Three bytes from four letters; the unused ones of a padded group are zero letters ('A'). Returns
- * the bits that were lost to no letter: non-zero when one of the four is none. */
-static unsigned decode_group(const unsigned char in[4], uint8_t out[3])
+/* Three bytes from four letters. Returns non-zero when one of the four is no letter. */
+static unsigned decode_group(const char in[4], uint8_t out[3])
 {
 	unsigned v[4];
 
 	for (int i = 0; i < 4; i++)
-		v[i] = value_of(in[i]);
+		v[i] = value_of((unsigned char)in[i]);
 	out[0] = (uint8_t)(v[0] << 2 | v[1] >> 4);
 	out[1] = (uint8_t)(v[1] << 4 | v[2] >> 2);
 	out[2] = (uint8_t)(v[2] << 6 | v[3]);
 	return (v[0] | v[1] | v[2] | v[3]) & 64u;
 }
 
+/* The same for the last group, of which pad letters are padding: 3 - pad bytes. Bits behind them
+ * must not be set. */
+static unsigned decode_last(const char in[4], size_t pad, uint8_t *out)
+{
+	char letters[4];
+	uint8_t bytes[3];
+	unsigned bad;
+
+	memcpy(letters, in, sizeof(letters));
+	memset(letters + 4 - pad, 'A', pad);
+	bad = decode_group(letters, bytes);
+	for (size_t i = 3 - pad; i < 3; i++)
+		bad |= bytes[i];
+	memcpy(out, bytes, 3 - pad);
+	explicit_bzero(letters, sizeof(letters));
+	explicit_bzero(bytes, sizeof(bytes));
+	return bad;
+}
+
+static size_t padding(const char *text, size_t len)
+{
+	size_t pad = 0;
+
+	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
+		pad++;
+	return pad;
+}
+
 int base64_decode(const char *text, size_t len, size_t max, struct secret *ret, struct err *e)
 {
 	_cleanup_secret_ struct secret s = {0};
-	size_t pad = 0;
-	size_t size;
+	size_t pad = padding(text, len);
+	size_t size = len / 4 * 3 - pad;
 	unsigned bad = 0;
 
 	if (len % 4 != 0)
 		return err_set(e, ERR_INVALID, "no base64: its length is no multiple of 4");
-	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
-		pad++;
-	size = len / 4 * 3 - pad;
 	if (size > max)
 		return err_set(e, ERR_EXHAUSTED, "base64 of %zu bytes, more than %zu", size, max);
 	if (secret_alloc(&s, size, e) < 0)
 		return -1;
-	for (size_t i = 0; i < len; i += 4) {
-		unsigned char in[4];
-		uint8_t out[3];
-		bool last = i + 4 == len;
-		size_t keep = last ? 3 - pad : 3;
-
-		for (size_t j = 0; j < 4; j++)
-			in[j] = last && j >= 4 - pad ? 'A' : (unsigned char)text[i + j];
-		bad |= decode_group(in, out);
-		for (size_t j = 0; j < 3; j++) {
-			if (j < keep)
-				s.data[i / 4 * 3 + j] = out[j];
-			else
-				bad |= out[j];
-		}
-	}
+	for (size_t i = 0; i + 1 < len / 4; i++)
+		bad |= decode_group(text + 4 * i, s.data + 3 * i);
+	if (len)
+		bad |= decode_last(text + len - 4, pad, s.data + size - (3 - pad));
 	if (bad)
 		return err_set(e, ERR_INVALID, "no base64: a letter or its padding is wrong");
 	*ret = s;
