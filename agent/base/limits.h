@@ -38,13 +38,17 @@
 #define LIMIT_BUDGET_NODE (128 * MIB) /* published bytes in all: below the hand's memory limit */
 
 /* The Kubernetes API. */
-#define LIMIT_EVENT (4 * MIB)      /* one watch event: 1 MiB of data in base64, and metadata */
-#define LIMIT_BODY (16 * MIB)      /* a LIST page of 500 pods */
-#define LIMIT_HEADERS (64 * KIB)   /* of one answer */
-#define LIMIT_JSON_DEPTH 32        /* json-c's default; Kubernetes objects stay below 20 */
-#define LIMIT_TOKEN (16 * KIB)     /* a projected token has about 1 KiB */
-#define LIMIT_CA_BUNDLE (1 * MIB)  /* a ConfigMap's maximum */
-#define LIMIT_KUBECONFIG (1 * MIB) /* kubectl's files are a few KiB */
+#define LIMIT_EVENT (4 * MIB)       /* one watch event: 1 MiB of data in base64, and metadata */
+#define LIMIT_BODY (16 * MIB)       /* a LIST page of 500 pods */
+#define LIMIT_HEADERS (64 * KIB)    /* of one answer */
+#define LIMIT_JSON_DEPTH 32         /* json-c's default; Kubernetes objects stay below 20 */
+#define LIMIT_TOKEN (16 * KIB)      /* a projected token has about 1 KiB */
+#define LIMIT_CA_BUNDLE (1 * MIB)   /* a ConfigMap's maximum */
+#define LIMIT_KUBECONFIG (1 * MIB)  /* kubectl's files are a few KiB */
+#define LIMIT_ERROR_BODY (64 * KIB) /* of an answer that is no 2xx: a Status has 1 KiB */
+#define LIMIT_LIST (64 * MIB)       /* one LIST answer, of which one item is held at a time */
+#define LIMIT_KUBECONFIG_FILES 16   /* named in KUBECONFIG */
+#define LIMIT_ADDRESSES 8           /* of the API server's name that are tried */
 #define LIMIT_ANNOTATION                                                                           \
 	(64 * KIB)        /* certhup.io/volumes; all annotations of an object have 256 KiB */
 #define LIMIT_REQUESTS 16 /* requests under way at once: 105 MB of RSS at 1,000, 12 MB at 16 */
@@ -62,6 +66,11 @@
 #define LIMIT_WATCH_SILENCE_MS (30 * SECOND_MS)    /* without a byte; then the liveness GET */
 #define LIMIT_LIVENESS_MS (15 * SECOND_MS)         /* for its answer */
 #define LIMIT_TCP_USER_TIMEOUT_MS (45 * SECOND_MS) /* unacknowledged bytes: the peer is gone */
+#define LIMIT_TCP_KEEPIDLE_S 30                    /* of silence before TCP asks the peer ... */
+#define LIMIT_TCP_KEEPINTVL_S 5                    /* ... this often ... */
+#define LIMIT_TCP_KEEPCNT 3                        /* ... and so many times */
+#define LIMIT_WATCH_OVERTIME_MS (30 * SECOND_MS)   /* after timeoutSeconds a watch is cut */
+#define LIMIT_POLL_MS (60 * SECOND_MS) /* between GETs where there is no right to watch */
 #define LIMIT_WATCH_TIMEOUT_MIN_S 1800 /* jittered timeoutSeconds of a watch, as kubelet */
 #define LIMIT_WATCH_TIMEOUT_MAX_S 3600
 
