@@ -76,7 +76,7 @@ $(patsubst %.c,$(O)/%,$(head_tests)): $(O)/%: $(O)/%.o $(call obj,$(wipe)) $(O)/
 # The stand-in API server (tests/apiserver), and other programs that tests start: tests/tools/NAME.c
 apiserver_src := $(filter-out tests/apiserver/main.c,$(wildcard tests/apiserver/*.c))
 $(O)/libapiserver.a: $(call obj,$(apiserver_src))
-$(O)/apiserver: $(call obj,$(wildcard tests/apiserver/main.c)) $(O)/libapiserver.a $(O)/libhead.a
+$(O)/apiserver: $(call obj,$(wildcard tests/apiserver/main.c)) $(O)/libapiserver.a $(O)/libtest.a $(O)/libhead.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -levent_openssl $(head_libs)
 tools := $(patsubst %.c,$(O)/%,$(wildcard tests/tools/*.c))

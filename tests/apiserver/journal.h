@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What clients sent, so that a test can say what must and must not have been sent. Kept in memory
+ * up to a maximum; counting goes on beyond it.
+ */
+
+#include "tests/apiserver/gojson.h"
+
+struct journal;
+
+struct journal_entry {
+	uint64_t number;     /* from 1 */
+	int64_t at_ms;       /* CLOCK_BOOTTIME */
+	uint64_t connection; /* a number of its own */
+	char *method;
+	char *target; /* path and query */
+	char *user;   /* "" when the token was wrong */
+	char *agent;
+	const char *verb; /* static */
+	bool token;       /* an Authorization header was there */
+	int status;       /* 0 while there is no answer */
+};
+
+/* Which requests; NULL and 0 take all. */
+struct journal_filter {
+	const char *verb; /* or the HTTP method */
+	const char *path; /* a substring of the target */
+	const char *user;
+	int status;
+	uint64_t after; /* numbers above it */
+};
+
+struct journal *journal_new(void);
+struct journal *journal_free(struct journal *j);
+
+/* Copies the strings; returns the number. */
+uint64_t journal_add(struct journal *j, const struct journal_entry *entry);
+void journal_status(struct journal *j, uint64_t number, int status);
+
+size_t journal_count(const struct journal *j, const struct journal_filter *filter);
+/* One line a request: number, ms, connection, method, verb, target, user, status, token or -. */
+void journal_write(const struct journal *j, const struct journal_filter *filter,
+		   struct evbuffer *out);
+uint64_t journal_last(const struct journal *j);
