@@ -43,18 +43,9 @@ struct option {
 		.name = "output", .letter = 'o', .type = OPTION_CHOICE, .at = offsetof(s, output), \
 		.value = "FORMAT", .choices = (formats), .help = "How to print"                    \
 	}
-#define OPTION_LOG_LEVEL(s)                                                                        \
-	{                                                                                          \
-		.name = "log-level", .type = OPTION_CHOICE, .at = offsetof(s, log_level),          \
-		.value = "LEVEL", .choices = "error|warn|info|debug", .otherwise = "info",         \
-		.help = "Least important lines that are logged"                                    \
-	}
-#define OPTION_LOG_FORMAT(s)                                                                       \
-	{                                                                                          \
-		.name = "log-format", .type = OPTION_CHOICE, .at = offsetof(s, log_format),        \
-		.value = "FORMAT", .choices = "json|text", .otherwise = "json",                    \
-		.help = "Form of the log on standard error"                                        \
-	}
+/* In the order of enum log_level and enum log_format. */
+#define LOG_LEVEL_CHOICES "error|warn|info|debug"
+#define LOG_FORMAT_CHOICES "json|text"
 
 #define OPTIONS_MAX 64
 #define OPERANDS_MAX 8

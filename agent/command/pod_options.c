@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/pod_options.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void pod_log(const struct pod_settings *s)
+{
+	log_setup((enum log_level)s->log_level, (enum log_format)s->log_format);
+}
+
+int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct err *e)
+{
+	const char *const values[][2] = {{"secret", s->secret},
+					 {"items", s->items},
+					 {"bundle", s->bundle},
+					 {"combined", s->combined}};
+
+	attributes_init(ret);
+	if (!s->secret || !s->dir)
+		return err_set(e, ERR_INVALID, "--%s is required", s->secret ? "dir" : "secret");
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		if (values[i][1] && attributes_set(ret, values[i][0], values[i][1], e) < 0)
+			return err_add(e, "--%s", values[i][0]);
+	return 0;
+}
+
+int pod_deliver(const struct pod_settings *s, const struct attributes *attributes, struct loop *loop,
+		const struct delivery_events *events, void *arg, struct delivery **ret,
+		struct err *e)
+{
+	struct target target;
+	const struct delivery_options options = {
+	    .kubeconfig = s->kubeconfig,
+	    .context = s->context,
+	    .namespace_ = s->namespace_,
+	    .hand = s->hand,
+	    .target = &target,
+	    .attributes = attributes,
+	};
+
+	if (target_prepare(s->dir, s->subdir, s->file_mode, &target, e) < 0)
+		return -1;
+	return delivery_new(loop, &options, events, arg, ret, e);
+}
+
+/* kubelet makes it as a file of the container; anything else is left alone. */
+static void write_termination_log(const char *path, const char *sentence)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct err ignored;
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		(void)!file_write_all(fd, sentence, strlen(sentence), &ignored);
+}
+
+int pod_end(const struct pod_settings *s, const struct err *e, int code)
+{
+	log_error("delivery.failed", L_ERR(e), L_INT(LOG_CODE, code));
+	write_termination_log(s->termination_log, e->message);
+	return code;
+}
