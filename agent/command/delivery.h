@@ -23,15 +23,16 @@ struct delivery_options {
 
 /* What keeps it from being delivered, as far as is known now. */
 struct delivery_state {
-	bool delivered;      /* at least once */
-	bool hand_up;        /* the hand answers */
-	enum exit_code code; /* what it would mean if the time were over now */
+	bool delivered;                /* at least once */
+	bool hand_up;                  /* the hand answers */
+	enum exit_code code;           /* what it would mean if the time were over now */
 	char problem[ERR_MESSAGE_MAX]; /* a sentence */
 };
 
 struct delivery_events {
 	void (*on_delivered)(void *arg);
-	void (*on_lost)(void *arg, const struct err *e); /* the hand is gone: nothing more can come */
+	void (*on_lost)(void *arg,
+			const struct err *e); /* the hand is gone: nothing more can come */
 };
 
 /*

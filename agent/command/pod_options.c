@@ -29,9 +29,9 @@ int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct 
 	return 0;
 }
 
-int pod_deliver(const struct pod_settings *s, const struct attributes *attributes, struct loop *loop,
-		const struct delivery_events *events, void *arg, struct delivery **ret,
-		struct err *e)
+int pod_deliver(const struct pod_settings *s, const struct attributes *attributes,
+		struct loop *loop, const struct delivery_events *events, void *arg,
+		struct delivery **ret, struct err *e)
 {
 	struct target target;
 	const struct delivery_options options = {

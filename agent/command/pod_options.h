@@ -24,12 +24,10 @@ struct pod_settings {
 };
 
 #define POD_TEXT(s, flag, member, called, text, ...)                                               \
-	{.name = (flag),                                                                           \
-	 .type = OPTION_TEXT,                                                                      \
-	 .at = offsetof(s, pod.member),                                                            \
-	 .value = (called),                                                                        \
-	 .help = (text),                                                                           \
-	 __VA_ARGS__}
+	{                                                                                          \
+		.name = (flag), .type = OPTION_TEXT, .at = offsetof(s, pod.member),                \
+		.value = (called), .help = (text), __VA_ARGS__                                     \
+	}
 
 /* Rows of the table of a command whose settings s have a member pod. */
 #define POD_OPTIONS(s)                                                                             \
@@ -48,7 +46,8 @@ struct pod_settings {
 	     .help = "Mode of the files; 0440 where DIR is setgid (fsGroup), else 0444"},          \
 	    POD_TEXT(s, "items", items, "LIST",                                                    \
 		     "Keys to deliver and their names, as tls.crt=cert.pem,tls.key=key.pem; all"), \
-	    POD_TEXT(s, "bundle", bundle, "NAME", "One file more: the key as PKCS#8, then the chain"), \
+	    POD_TEXT(s, "bundle", bundle, "NAME",                                                  \
+		     "One file more: the key as PKCS#8, then the chain"),                          \
 	    POD_TEXT(s, "combined", combined, "NAME",                                              \
 		     "One file more: the key as stored, a newline, then the chain"),               \
 	    POD_TEXT(s, "kubeconfig", kubeconfig, "FILE",                                          \
@@ -75,16 +74,24 @@ struct pod_settings {
 	     .help = "Form of the log on standard error"},                                         \
 	    POD_TEXT(s, "config", config, "FILE", "File with lines \"flag = value\"")
 
+#define POD_OPTION_TIMEOUT(s, otherwise_)                                                          \
+	{                                                                                          \
+		.name = "timeout", .type = OPTION_DURATION, .at = offsetof(s, timeout_ms),         \
+		.value = "DURATION", .otherwise = (otherwise_), .max = LIMIT_DURATION_MS,          \
+		.help = "How long to wait for the first pair; 0: for ever"                         \
+	}
+
 /* Log as the flags say. */
 void pod_log(const struct pod_settings *s);
 
 /* The attributes that the flags mean, not finished yet. Errors: INVALID, naming the flag. */
-int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct err *e) _must_check_;
+int pod_attributes(const struct pod_settings *s, struct attributes *ret,
+		   struct err *e) _must_check_;
 
 /* Starts the delivery that the flags ask for. attributes are finished. */
-int pod_deliver(const struct pod_settings *s, const struct attributes *attributes, struct loop *loop,
-		const struct delivery_events *events, void *arg, struct delivery **ret,
-		struct err *e) _must_check_;
+int pod_deliver(const struct pod_settings *s, const struct attributes *attributes,
+		struct loop *loop, const struct delivery_events *events, void *arg,
+		struct delivery **ret, struct err *e) _must_check_;
 
 /* The last sentence: in the log and for kubectl describe. Returns code. */
 int pod_end(const struct pod_settings *s, const struct err *e, int code);

@@ -68,7 +68,9 @@ int target_prepare(const char *dir, const char *subdir, uint32_t mode, struct ta
 	ret->owner = (struct volume_owner){
 	    .uid = geteuid(),
 	    .gid = setgid ? st.st_gid : getegid(),
-	    .mode = mode ? mode : setgid ? 0440 : 0444,
+	    .mode = mode     ? mode
+		    : setgid ? 0440
+			     : 0444,
 	};
 	return 0;
 }

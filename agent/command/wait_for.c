@@ -61,8 +61,9 @@ static int wait_until(const char *dir, struct gate *gate, int64_t end_ms, const 
 		if (left <= 0) {
 			err_add(e, "the time is over, and %s has no pair", dir);
 			if (code == CODE_NEVER)
-				err_tail(e, "does certhup node run on this node, and does the pod's "
-					    "annotation certhup.io/volumes name the volume?");
+				err_tail(e,
+					 "does certhup node run on this node, and does the pod's "
+					 "annotation certhup.io/volumes name the volume?");
 			return code;
 		}
 		signal = nap(signals, left < LOOK_MS ? left : LOOK_MS);
