@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/delivery.h"
 
-#include "base/backoff.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "hand/connect.h"
+#include "node/ports.h"
 
 #include <string.h>
-#include <sys/wait.h>
 
-#define HAND_END_MS (5 * SECOND_MS) /* for what the hand was writing when it is told to end */
-#define OURSELVES "self"            /* the account of road's questions: it is our own right */
+#define OURSELVES "self" /* the account of road's questions: it is our own right */
 
 struct delivery {
-	struct loop *loop;
+	struct ports ports; /* the first: it is what the stations are given */
+	struct road_ops ops;
 	struct delivery_events events;
 	void *arg;
 	struct k8s_config *config;
-	struct k8s_client *client;
 	char namespace_[LIMIT_NAMESPACE + 1];
 	struct gate *gate;
 	struct road *road;
 	struct delivery_state state;
-
-	/* The hand, our child. */
-	pid_t hand_pid; /* 0: none */
-	struct hand_client *hand;
-	struct loop_io *hand_io;
 
 	/* Whom the source's news go to, after we have looked at them. */
 	const struct secret_source_callbacks *supply;
@@ -38,8 +30,6 @@ struct delivery {
 };
 
 static const struct volume_ref own_volume = {"00000000-0000-0000-0000-000000000000", "own"};
-
-/* ---- the Secret ---- */
 
 static void on_secret(void *arg, struct secret_object *secret)
 {
@@ -85,45 +75,7 @@ static int secret_open(void *arg, const char *namespace_, const char *name,
 
 	d->supply = callbacks;
 	d->supply_arg = callback_arg;
-	return secret_source_new(d->client, namespace_, name, &ours, d, ret, e);
-}
-
-/* ---- what else the road asks of the world ---- */
-
-static int send_to_hand(void *arg, const struct hand_request *request, int memfd, hand_done_fn done,
-			void *done_arg, struct hand_call **ret, struct err *e)
-{
-	struct delivery *d = arg;
-
-	return hand_client_send(d->hand, request, memfd, done, done_arg, ret, e);
-}
-
-static int start_review(void *arg _unused_, const struct road_question *question _unused_,
-			void (*done)(void *done_arg, bool allowed, const struct err *e) _unused_,
-			void *done_arg _unused_, struct road_review **ret _unused_, struct err *e)
-{
-	return err_set(e, ERR_INTERNAL, "nobody else's right is asked about here");
-}
-
-static struct road_review *cancel_review(struct road_review *r _unused_)
-{
-	return NULL;
-}
-
-static int start_probe(void *arg, const struct probe_target *target, probe_done_fn done,
-		       void *done_arg, struct probe **ret, struct err *e)
-{
-	struct delivery *d = arg;
-
-	return probe_start(d->loop, target, done, done_arg, ret, e);
-}
-
-static int new_timer(void *arg, void (*on_due)(void *due_arg), void *due_arg,
-		     struct loop_timer **ret, struct err *e)
-{
-	struct delivery *d = arg;
-
-	return loop_timer_new(d->loop, on_due, due_arg, ret, e);
+	return secret_source_new(d->ports.client, namespace_, name, &ours, d, ret, e);
 }
 
 /* Where the node agent would post an Event, a line is logged. */
@@ -148,31 +100,6 @@ static void tell(void *arg, const struct event_object *about _unused_, enum even
 			 L_STR(LOG_MESSAGE, note));
 }
 
-static uint32_t random_bits(void *arg _unused_)
-{
-	return backoff_random();
-}
-
-static const struct road_ops ops = {
-    .hand_send = send_to_hand,
-    .hand_cancel = hand_call_free,
-    .secret_open = secret_open,
-    .secret_close = secret_source_free,
-    .secret_reread = secret_source_reread,
-    .review_start = start_review,
-    .review_cancel = cancel_review,
-    .probe_start = start_probe,
-    .probe_cancel = probe_free,
-    .timer_new = new_timer,
-    .timer_set = loop_timer_set,
-    .timer_stop = loop_timer_stop,
-    .timer_free = loop_timer_free,
-    .event = tell,
-    .random = random_bits,
-};
-
-/* ---- the hand ---- */
-
 static void on_damaged(void *arg, const struct volume_ref *ref)
 {
 	struct delivery *d = arg;
@@ -180,7 +107,7 @@ static void on_damaged(void *arg, const struct volume_ref *ref)
 	road_damaged(d->road, ref);
 }
 
-static void on_lost(void *arg, const struct err *e)
+static void on_lost(void *arg, const struct err *e, bool for_good _unused_)
 {
 	struct delivery *d = arg;
 
@@ -188,66 +115,23 @@ static void on_lost(void *arg, const struct err *e)
 	d->events.on_lost(d->arg, e);
 }
 
-static void on_interest(void *arg, bool writing)
-{
-	struct delivery *d = arg;
-	struct err e;
-
-	if (d->hand_io &&
-	    loop_io_set(d->hand_io, writing ? LOOP_READ | LOOP_WRITE : LOOP_READ, &e) < 0)
-		on_lost(d, &e);
-}
-
-static void on_hand_ready(void *arg, int events _unused_)
+static void on_up(void *arg, const struct hand_reply *hello _unused_)
 {
 	struct delivery *d = arg;
 
-	hand_client_ready(d->hand);
-}
-
-static void on_hello(void *arg, const struct hand_reply *reply, int memfd _unused_)
-{
-	struct delivery *d = arg;
-
-	if (reply->err.kind != ERR_NONE) {
-		on_lost(d, &reply->err);
-		return;
-	}
 	d->state.hand_up = true;
 	road_hand_up(d->road);
 }
 
 static int start_hand(struct delivery *d, const struct delivery_options *o, struct err *e)
 {
+	static const struct link_callbacks callbacks = {
+	    .on_up = on_up, .on_lost = on_lost, .on_damaged = on_damaged};
 	const char *const args[] = {"--dir", o->target->path, NULL};
-	char program[PATH_MAX];
-	struct hand_child child;
+	const struct link_options options = {.program = o->hand, .args = args};
 
-	if (o->hand ? text_copy(program, sizeof(program), o->hand) < 0
-		    : hand_program(program, sizeof(program), e) < 0)
-		return err_set(e, ERR_INVALID, "the path of certhup-hand is too long");
-	if (hand_spawn(program, args, &child, e) < 0)
-		return -1;
-	d->hand_pid = child.pid;
-	static const struct hand_client_events events = {
-	    .on_damaged = on_damaged,
-	    .on_lost = on_lost,
-	    .on_interest = on_interest,
-	};
-	return hand_client_new(child.fd, (uint32_t)-1, &events, d, &d->hand, e);
+	return link_new(d->ports.loop, &options, &callbacks, d, &d->ports.link, e);
 }
-
-static int greet_hand(struct delivery *d, struct err *e)
-{
-	const struct hand_request hello = {.op = HAND_HELLO, .protocol = HAND_PROTOCOL};
-
-	if (loop_io_new(d->loop, hand_client_fd(d->hand), LOOP_READ, on_hand_ready, d, &d->hand_io,
-			e) < 0)
-		return -1;
-	return hand_client_send(d->hand, &hello, -1, on_hello, d, NULL, e);
-}
-
-/* ---- together ---- */
 
 static int start_api(struct delivery *d, const struct delivery_options *o, struct err *e)
 {
@@ -261,13 +145,15 @@ static int start_api(struct delivery *d, const struct delivery_options *o, struc
 		return err_set(e, ERR_INVALID, "the name of the namespace is too long");
 	snprintf(d->state.problem, sizeof(d->state.problem), "%s has not answered yet",
 		 k8s_config_server(d->config));
-	return k8s_client_new(d->loop, d->config, "certhup/" CERTHUP_VERSION, &d->client, e);
+	return k8s_client_new(d->ports.loop, d->config, "certhup/" CERTHUP_VERSION,
+			      &d->ports.client, e);
 }
 
 static int start_road(struct delivery *d, const struct delivery_options *o, struct err *e)
 {
 	const struct gate_policy any = {0};
-	struct road_options options = {.ops = &ops, .ops_arg = d, .clock = clock_system()};
+	struct road_options options = {
+	    .ops = &d->ops, .ops_arg = &d->ports, .clock = clock_system()};
 	struct binding_spec spec = {
 	    .ref = own_volume,
 	    .pod_name = OURSELVES,
@@ -297,34 +183,32 @@ int delivery_new(struct loop *loop, const struct delivery_options *options,
 
 	if (!d)
 		return err_sys(e, "delivery");
-	d->loop = loop;
+	d->ports.loop = loop;
+	d->ops = *ports_ops();
+	d->ops.secret_open = secret_open;
+	d->ops.event = tell;
 	d->events = *events;
 	d->arg = arg;
 	d->state.code = CODE_FAILURE;
 	if (start_hand(d, options, e) < 0 || start_api(d, options, e) < 0 ||
-	    start_road(d, options, e) < 0 || greet_hand(d, e) < 0) {
+	    start_road(d, options, e) < 0) {
 		delivery_free(d);
 		return -1;
 	}
+	link_start(d->ports.link);
 	*ret = d;
 	return 0;
 }
 
 struct delivery *delivery_free(struct delivery *d)
 {
-	struct err e;
-	int status;
-
 	if (!d)
 		return NULL;
-	d->road = road_free(d->road);
-	d->gate = gate_free(d->gate);
-	d->client = k8s_client_free(d->client);
-	d->config = k8s_config_free(d->config);
-	d->hand_io = loop_io_free(d->hand_io);
-	d->hand = hand_client_free(d->hand);
-	if (d->hand_pid && hand_child_wait(d->hand_pid, HAND_END_MS, &status, &e) < 0)
-		log_warn("hand.still_there", L_ERR(&e));
+	road_free(d->road);
+	gate_free(d->gate);
+	k8s_client_free(d->ports.client);
+	k8s_config_free(d->config);
+	link_free(d->ports.link);
 	free(d);
 	return NULL;
 }
@@ -347,7 +231,7 @@ struct delivery_state delivery_state(const struct delivery *d)
 
 struct k8s_client *delivery_client(const struct delivery *d)
 {
-	return d->client;
+	return d->ports.client;
 }
 
 const char *delivery_namespace(const struct delivery *d)
@@ -376,5 +260,5 @@ int delivery_find(struct delivery *d, const char *comm,
 		return err_set(e, ERR_INVALID, "--process %.32s: the kernel keeps 15 bytes", comm);
 	d->find_done = done;
 	d->find_arg = arg;
-	return hand_client_send(d->hand, &rq, -1, on_found, d, NULL, e);
+	return link_send(d->ports.link, &rq, -1, on_found, d, NULL, e);
 }

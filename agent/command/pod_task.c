@@ -27,10 +27,7 @@ static void on_delivered(void *arg)
 
 static void on_lost(void *arg, const struct err *e)
 {
-	struct err why = *e;
-
-	err_add(&why, "certhup-hand");
-	pod_task_finish(arg, CODE_FAILURE, &why);
+	pod_task_finish(arg, CODE_FAILURE, e);
 }
 
 static void on_deadline(void *arg)

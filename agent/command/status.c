@@ -67,14 +67,18 @@ static bool is_meant(const struct selection *s, const struct json *binding)
 	       (!s->pod || (pod && strcmp(pod, s->pod) == 0));
 }
 
-/* Somebody should look: the server does not serve what was delivered, or something failed. */
+/* Somebody should look: the server is not seen to serve what was delivered, or something failed. */
 static bool is_degraded(const struct json *binding)
 {
 	const char *state = json_text(binding, "state", NULL);
 	const char *problem = json_text(binding, "lastError", NULL);
 
-	return (state && (strcmp(state, "stale") == 0 || strcmp(state, "broken") == 0)) ||
-	       (problem && *problem);
+	static const char *const states[] = {"stale", "broken", "unconfirmed"};
+
+	for (size_t i = 0; state && i < ARRAY_LEN(states); i++)
+		if (strcmp(state, states[i]) == 0)
+			return true;
+	return problem && *problem;
 }
 
 static int write_table(const struct json *bindings, const struct selection *selection, size_t shown,
@@ -102,7 +106,7 @@ static int write_table(const struct json *bindings, const struct selection *sele
 	return print_table(b, cells, shown, rows, e);
 }
 
-/* The document with the bindings that are meant only. */
+/* The document; of a selection the bindings that are meant only. */
 static int write_json(const struct json *status, const struct selection *selection, struct buf *b,
 		      struct err *e)
 {
@@ -110,6 +114,8 @@ static int write_json(const struct json *status, const struct selection *selecti
 	const char *node = json_text(status, "node", NULL);
 	const char *comma = "";
 
+	if (!selection->namespace_ && !selection->pod)
+		return json_write(status, true, b, e) < 0 ? -1 : buf_add_str(b, "\n", e);
 	if (buf_add_str(b, "{\n\"node\": ", e) < 0 ||
 	    text_json_string(b, node ? node : "", node ? strlen(node) : 0, e) < 0 ||
 	    buf_add_str(b, ",\n\"bindings\": [", e) < 0)
@@ -135,11 +141,25 @@ static bool any(const struct json *bindings, const struct selection *selection,
 	return false;
 }
 
+/* The agent itself is not well: said before its volumes. */
+static bool warn_not_ready(const struct json *status)
+{
+	const char *why = json_text(status, "why", NULL);
+	struct err e;
+
+	if (json_bool(json_at(status, "ready", NULL), true))
+		return false;
+	err_set(&e, ERR_UNAVAILABLE, "certhup node is not ready: %s", why ? why : "");
+	complain(&e, CODE_DEGRADED);
+	return true;
+}
+
 static int show(const struct json *status, const struct selection *selection, enum format format)
 {
 	const struct json *bindings = json_at(status, "bindings", NULL);
 	_cleanup_buf_ struct buf b;
 	struct err e = {0};
+	bool degraded;
 	int r;
 
 	buf_init(&b, 2 * (size_t)LIMIT_BODY);
@@ -154,7 +174,8 @@ static int show(const struct json *status, const struct selection *selection, en
 				format == FORMAT_WIDE ? ARRAY_LEN(columns) : NARROW, &b, &e);
 	if (r < 0)
 		return complain(&e, CODE_FAILURE);
-	return print_out(&b, any(bindings, selection, is_degraded) ? CODE_DEGRADED : CODE_DONE);
+	degraded = warn_not_ready(status) || any(bindings, selection, is_degraded);
+	return print_out(&b, degraded ? CODE_DEGRADED : CODE_DONE);
 }
 
 static bool is_there(const struct json *binding _unused_)
