@@ -8,6 +8,8 @@
 
 static const struct command *const commands[] = {
     &command_status,
+    &command_inspect,
+    &command_verify,
     &command_version,
 };
 

@@ -167,7 +167,7 @@ static int write_json(const char *path, struct directory *d, struct buf *b, stru
 	if (r == 0 && each_leaf(d, leaf_to_json, leaves, e) < 0)
 		return -1;
 	if (r < 0 || json_set_string(j, "directory", path) < 0 ||
-	    json_set_string(j, "generation", d->generation) < 0 ||
+	    json_set_string(j, "generation", *d->generation ? d->generation : NULL) < 0 ||
 	    json_set_string(j, "content", hex) < 0 || json_set(j, "files", TAKE(files)) < 0 ||
 	    json_set(j, "certificates", TAKE(leaves)) < 0)
 		return err_set(e, ERR_EXHAUSTED, "no memory");
