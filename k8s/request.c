@@ -149,11 +149,11 @@ static void on_end(void *arg, const struct transfer_end *end)
 	loop_timer_set(r->timer, after_ms);
 }
 
-static void on_value(void *arg, const struct json *value, int64_t at_ms _unused_)
+static void on_value(void *arg, const struct json *value, int64_t at_ms)
 {
 	struct k8s_request *r = arg;
 
-	r->items->on_item(r->arg, value);
+	r->items->on_item(r->arg, value, at_ms);
 }
 
 static void on_bad(void *arg, const struct err *e)

@@ -7,7 +7,7 @@
 
 /* What a LIST is told on the way; each may free the request. */
 struct request_items {
-	void (*on_item)(void *arg, const struct json *item);
+	void (*on_item)(void *arg, const struct json *item, int64_t at_ms);
 	void (*on_bad)(void *arg, const struct err *e);
 };
 

@@ -27,7 +27,7 @@ struct k8s_watch_callbacks {
 	 */
 	void (*on_object)(void *arg, const struct json *object, int64_t at_ms);
 	/* Object watch: it is not there (DELETED, or 404). List watch: this one left; object is its
-	 * last state. */
+	 * last state, or after a relist only its metadata.namespace, name and uid. */
 	void (*on_gone)(void *arg, const struct json *object_or_null);
 	/* List watch: everything that exists has been told since the last (re)list; what was not
 	 * told is gone already. */

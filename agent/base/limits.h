@@ -69,6 +69,9 @@
 #define LIMIT_TCP_KEEPIDLE_S 30                    /* of silence before TCP asks the peer ... */
 #define LIMIT_TCP_KEEPINTVL_S 5                    /* ... this often ... */
 #define LIMIT_TCP_KEEPCNT 3                        /* ... and so many times */
+#define LIMIT_WATCH_OBJECTS 4096                   /* that one LIST + WATCH remembers by name */
+#define LIMIT_WATCH_QUIET_MS (3 * MINUTE_MS)       /* bookmarks come each minute; then a new LIST */
+#define LIMIT_LIST_MS (60 * SECOND_MS)             /* one page: the API server's own time */
 #define LIMIT_WATCH_OVERTIME_MS (30 * SECOND_MS)   /* after timeoutSeconds a watch is cut */
 #define LIMIT_POLL_MS (60 * SECOND_MS) /* between GETs where there is no right to watch */
 #define LIMIT_WATCH_TIMEOUT_MIN_S 1800 /* jittered timeoutSeconds of a watch, as kubelet */
@@ -127,7 +130,7 @@
 #define LIMIT_WATCH_EVENTS                                                                         \
 	4096 /* of one watch, before it has to be asked for again: a pod that changes its volume    \
 		without end is then looked at at the pace of its repairs; 1,000 rotations */
-#define LIMIT_INOTIFY_DEAD 1024    /* dead entries before the inotify table is built anew */
+#define LIMIT_INOTIFY_DEAD 1024 /* dead entries before the inotify table is built anew */
 
 /* Metrics, health and status. */
 #define LIMIT_HTTP_CONNECTIONS 64             /* on the metrics listener */
