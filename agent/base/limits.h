@@ -115,6 +115,8 @@
 	(24 * 60 * MINUTE_MS)          /* longest splay, settle, min-interval that a pod may ask */
 #define LIMIT_PROBE_MS (5 * SECOND_MS) /* one handshake */
 #define LIMIT_PROBES 32                /* handshakes under way at once */
+#define LIMIT_PROBE_BYTES (128 * KIB)  /* that a server may send: a chain has LIMIT_CHAIN_BYTES */
+#define LIMIT_PROBE_DH_BITS 4096       /* of a server's own Diffie-Hellman prime */
 #define LIMIT_ROLLBACK_PROBE_AGE_MS                                                                \
 	(10 * MINUTE_MS) /* how old the last matching probe may be for a rollback */
 

@@ -316,7 +316,7 @@ int key_read(struct key_reader *r, const struct secret *pem, EVP_PKEY **ret, str
 	     struct err *e)
 {
 	_cleanup_block_ struct pem_block block = {0};
-	enum key_form form = FORMS;
+	enum key_form form;
 	int rc;
 
 	if (find_block(pem, &block, v, e) < 0 || find_form(&block, &form, v) < 0)

@@ -5,7 +5,7 @@
 
 #include <openssl/err.h>
 
-int verdict_unfit(struct gate_verdict *v, enum reason reason, const char *fmt, ...)
+void verdict_set(struct gate_verdict *v, enum reason reason, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -13,7 +13,6 @@ int verdict_unfit(struct gate_verdict *v, enum reason reason, const char *fmt, .
 	va_start(ap, fmt);
 	vsnprintf(v->detail, sizeof(v->detail), fmt, ap);
 	va_end(ap);
-	return -1;
 }
 
 bool verdict_out_of_memory(void)

@@ -8,8 +8,10 @@
 
 #include "cert/gate.h"
 
-/* Sets reason and detail and returns -1. Never give it bytes of the input. */
-int verdict_unfit(struct gate_verdict *v, enum reason reason, const char *fmt, ...) _printf_(3, 4);
+void verdict_set(struct gate_verdict *v, enum reason reason, const char *fmt, ...) _printf_(3, 4);
+
+/* Sets reason and detail and is -1. Never give it bytes of the input. */
+#define verdict_unfit(v, reason, ...) (verdict_set((v), (reason), __VA_ARGS__), -1)
 
 /* Empties OpenSSL's error queue. True when the failure was about memory, not about the input. */
 bool verdict_out_of_memory(void);
