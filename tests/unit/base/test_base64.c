@@ -36,7 +36,7 @@ static void all_lengths_and_bytes_come_back(void **state _unused_)
 {
 	for (size_t len = 0; len < 300; len++) {
 		_cleanup_secret_ struct secret s = {0};
-		uint8_t bytes[300];
+		uint8_t bytes[300] = {0};
 		char text[512] = "";
 		struct err e;
 		size_t n;
