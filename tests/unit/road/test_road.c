@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The road with a world in memory: the order of the stations, the principles, and what becomes of each failure.
+ */
+
+#include "tests/lib/world.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLAIN ((const char *const[]){"secret=web", NULL})
+#define SIGNALLED ((const char *const[]){"secret=web", "reload=signal:HUP", NULL})
+#define PROVEN ((const char *const[]){"secret=web", "reload=signal:HUP", "probe=tls:8443", NULL})
+
+struct scene {
+	struct world w;
+	struct pki pki;
+	struct pki_pair pair[6];
+};
+
+static int set_up(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	pki_init(&s->pki);
+	for (size_t i = 0; i < ARRAY_LEN(s->pair); i++)
+		pki_issue(&s->pki, NULL, PKI_P256, &s->pair[i]);
+	world_init(&s->w);
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct scene *s = *state;
+
+	world_done(&s->w);
+	for (size_t i = 0; i < ARRAY_LEN(s->pair); i++)
+		pki_pair_done(&s->pair[i]);
+	pki_done(&s->pki);
+	free(s);
+	return 0;
+}
+
+/* One pod whose first pair is delivered, and adopted where it is probed. */
+static struct world_volume *deliver_first(struct scene *s, const char *const *attributes)
+{
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, attributes);
+	world_turn(&s->w, 60000);
+	assert_true(world_volume(&s->w, 1)->has_record);
+	return world_volume(&s->w, 1);
+}
+
+static bool holds(const struct world_volume *v, const struct pki_pair *pair)
+{
+	return fingerprint_equal(&v->record.leaf, &pair->leaf);
+}
+
+static void first_delivery_waits_for_secret_and_hand(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = world_volume(&s->w, 1);
+
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 1000);
+	assert_int_equal(world_state(&s->w, 1), BINDING_WAITING);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_NOT_FOUND), 1);
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_turn(&s->w, 1000);
+	assert_false(v->has_record);
+	world_hand_up(&s->w);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(world_state(&s->w, 1), BINDING_DELIVERED);
+	assert_int_equal(world_count_events(&s->w, EVENT_ROTATED), 1);
+}
+
+static void rotation_is_delivered_signalled_and_proven(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	v->signals = 0;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 1000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(v->signals, 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	assert_string_equal(world_problem(&s->w, 1), "");
+}
+
+static void same_content_writes_and_signals_nothing(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+	unsigned signals = v->signals;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "140");
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->swaps, 1);
+	assert_int_equal(v->signals, signals);
+}
+
+static void nothing_is_signalled_unless_asked(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->swaps, 2);
+	assert_int_equal(v->signals, 0);
+}
+
+static void unfit_pair_is_refused_and_the_last_good_one_stays(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+	_cleanup_content_ struct content mixed = {0};
+
+	pki_content(&mixed, s->pair[1].tls_crt, s->pair[2].tls_key, NULL);
+	world_put(&s->w, "web", &mixed, "101");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(world_count_events(&s->w, EVENT_REJECTED), 1);
+	assert_non_null(strstr(world_problem(&s->w, 1), "key_mismatch"));
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	world_put_pair(&s->w, "web", &s->pair[1], "102");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_string_equal(world_problem(&s->w, 1), "");
+}
+
+static void deleted_secret_leaves_the_files(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_delete_secret(&s->w, "web");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_NOT_FOUND), 1);
+}
+
+static void older_resource_version_is_never_published(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_put_pair(&s->w, "web", &s->pair[1], "205");
+	world_turn(&s->w, 1000);
+	world_put_pair(&s->w, "web", &s->pair[2], "199");
+	world_turn(&s->w, 5000);
+	assert_true(holds(v, &s->pair[1]));
+	/* The lagging server caught up before it was believed. */
+	world_put_pair(&s->w, "web", &s->pair[3], "206");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[3]));
+	assert_int_equal(world_count_events(&s->w, EVENT_RV_RESET), 0);
+}
+
+static void reset_of_resource_versions_is_proven_by_two_reads(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_put_pair(&s->w, "web", &s->pair[1], "30");
+	world_turn(&s->w, 9000);
+	assert_true(holds(v, &s->pair[0]));
+	world_turn(&s->w, 3000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(world_count_events(&s->w, EVENT_RV_RESET), 1);
+	world_put_pair(&s->w, "web", &s->pair[2], "31");
+	world_turn(&s->w, 3000);
+	assert_true(holds(v, &s->pair[2]));
+}
+
+static void order_outlives_a_restart(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_restart(&s->w);
+	world_put_pair(&s->w, "web", &s->pair[1], "99");
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 5000);
+	assert_true(holds(v, &s->pair[0]));
+}
+
+static void denied_account_gets_nothing_until_it_may(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = world_volume(&s->w, 1);
+
+	s->w.deny = true;
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_secret(&s->w, "web")->allow = "other, defaultx";
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 120000);
+	assert_false(v->has_record);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_NOT_ALLOWED), 1);
+	/* 10 s, doubling: 0, 10, 30, 70 s */
+	assert_int_equal(s->w.reviews, 4);
+	s->w.deny = false;
+	world_turn(&s->w, 300000);
+	assert_true(holds(v, &s->pair[0]));
+	assert_string_equal(world_problem(&s->w, 1), "");
+}
+
+static void denied_secret_is_asked_about_again_when_it_changes(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_secret(&s->w, "web")->allow = "";
+	s->w.deny = true;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 1000);
+	assert_true(holds(v, &s->pair[0]));
+	s->w.deny = false;
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_turn(&s->w, 100);
+	assert_true(holds(v, &s->pair[2]));
+}
+
+static void a_yes_holds_for_a_minute_and_unchanged_volumes_are_not_asked_about(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_secret(&s->w, "web")->allow = "";
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 1000);
+	v = world_volume(&s->w, 1);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(s->w.reviews, 1);
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 1000);
+	assert_int_equal(s->w.reviews, 1);
+	world_turn(&s->w, 60000);
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_turn(&s->w, 1000);
+	assert_int_equal(s->w.reviews, 2);
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 1000);
+	assert_int_equal(s->w.reviews, 2);
+	assert_true(holds(v, &s->pair[2]));
+}
+
+static void deaf_server_is_signalled_again_and_told_stale(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->server = SERVER_DEAF;
+	v->signals = 0;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 300000);
+	assert_int_equal(world_state(&s->w, 1), BINDING_STALE);
+	assert_int_equal(v->signals, 3);
+	assert_int_equal(world_count_events(&s->w, EVENT_STALE), 1);
+	/* It still gets every newer pair. */
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_turn(&s->w, 1000);
+	assert_true(holds(v, &s->pair[2]));
+	/* And when it wakes up, that is seen. */
+	v->served = s->pair[2].leaf;
+	world_turn(&s->w, 1300000);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
+static void E11_signal_that_does_nothing_is_told_unconfirmed(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->server = SERVER_AWAY;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 40000);
+	assert_int_equal(world_state(&s->w, 1), BINDING_UNCONFIRMED);
+	assert_int_equal(world_count_events(&s->w, EVENT_RELOAD_UNCONFIRMED), 1);
+	assert_int_equal(world_count_events(&s->w, EVENT_BROKEN), 0);
+}
+
+static void broken_server_is_rolled_back_and_the_newer_pair_quarantined(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	world_turn(&s->w, 3600000);
+	v->server = SERVER_BREAKS;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 20000);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	assert_string_equal(v->record.quarantine_rv, "101");
+	/* Not published again by itself, also after a restart. */
+	world_turn(&s->w, 3600000);
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[0]));
+	/* A newer one is. */
+	v->server = SERVER_GOOD;
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[2]));
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
+static void rollback_that_does_not_heal_goes_forward_again(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->server = SERVER_BROKEN;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 300000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(world_state(&s->w, 1), BINDING_BROKEN);
+	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 1);
+	assert_true(world_count_events(&s->w, EVENT_BROKEN) >= 1);
+	assert_string_equal(v->record.quarantine_rv, "");
+}
+
+static void nothing_is_rolled_back_without_a_proof_before_the_swap(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	v = world_volume(&s->w, 1);
+	v->server = SERVER_AWAY;
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 60000);
+	v->server = SERVER_BROKEN;
+	v->served = (struct fingerprint){0};
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 120000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 0);
+	assert_int_equal(world_state(&s->w, 1), BINDING_BROKEN);
+}
+
+static void rollback_can_be_declined(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v =
+	    deliver_first(s, (const char *const[]){"secret=web", "reload=signal:HUP",
+						   "probe=tls:8443", "rollback=false", NULL});
+
+	v->server = SERVER_BREAKS;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 120000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 0);
+}
+
+static void no_swap_while_a_reload_is_under_way(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+	char rv[32];
+
+	s->w.server_reads_ms = 4000;
+	for (unsigned i = 1; i <= 40; i++) {
+		snprintf(rv, sizeof(rv), "%u", 200 + i);
+		world_put_pair(&s->w, "web", &s->pair[i % 5], rv);
+		world_turn(&s->w, 700);
+	}
+	world_turn(&s->w, 10000);
+	assert_false(s->w.torn);
+	assert_true(holds(v, &s->pair[0]));
+	assert_in_range(v->swaps, 4, 9);
+}
+
+static void window_closes_early_when_the_pair_is_adopted(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	for (unsigned i = 1; i <= 5; i++) {
+		char rv[32];
+
+		snprintf(rv, sizeof(rv), "%u", 200 + i);
+		world_put_pair(&s->w, "web", &s->pair[i], rv);
+		world_turn(&s->w, 2000);
+		assert_true(holds(v, &s->pair[i]));
+		assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	}
+}
+
+static void signals_to_one_process_keep_their_interval(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v =
+	    deliver_first(s, (const char *const[]){"secret=web", "reload=signal:HUP",
+						   "min-interval=30s", "settle=1s", NULL});
+	int64_t last;
+
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 100);
+	last = v->signal_ms;
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_turn(&s->w, 100000);
+	assert_true(holds(v, &s->pair[2]));
+	assert_true(v->signal_ms - last >= 30000);
+}
+
+static void E14_a_secret_that_changes_all_the_time_is_coalesced(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->signals = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		char rv[32];
+
+		snprintf(rv, sizeof(rv), "%u", 1000 + i);
+		world_put_pair(&s->w, "web", &s->pair[i % 6], rv);
+		world_turn(&s->w, 10);
+	}
+	world_turn(&s->w, 10000);
+	assert_in_range(v->signals, 5, 12);
+	assert_true(holds(v, &s->pair[999 % 6]));
+}
+
+static void splay_waits_before_later_rotations_only(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v;
+	int64_t start;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, (const char *const[]){"secret=web", "splay=10m", NULL});
+	world_turn(&s->w, 100);
+	v = world_volume(&s->w, 1);
+	assert_true(holds(v, &s->pair[0]));
+	start = s->w.clock.mono_ms;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 600000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_true(v->swap_ms > start);
+}
+
+static void owed_signal_is_sent_after_a_restart(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+
+	v->record.owed_signal = SIGHUP;
+	v->signals = 0;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, SIGNALLED);
+	world_turn(&s->w, 5000);
+	assert_int_equal(v->signals, 1);
+	assert_int_equal(v->record.owed_signal, 0);
+}
+
+static void owed_signal_is_not_sent_when_the_leaf_is_served(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->record.owed_signal = SIGHUP;
+	v->signals = 0;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->signals, 0);
+	assert_int_equal(v->record.owed_signal, 0);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
+static void owed_signal_is_sent_when_another_leaf_is_served(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->record.owed_signal = SIGHUP;
+	v->served = s->pair[3].leaf;
+	v->signals = 0;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->signals, 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
+static void damaged_volume_is_written_again(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+
+	v->damaged = true;
+	road_damaged(s->w.road, &v->ref);
+	world_turn(&s->w, 60000);
+	assert_false(v->damaged);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(world_count_events(&s->w, EVENT_VOLUME_DAMAGED), 1);
+}
+
+static void lost_hand_is_caught_up_with(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+
+	world_hand_lost(&s->w);
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[0]));
+	world_hand_up(&s->w);
+	world_turn(&s->w, 10000);
+	assert_true(holds(v, &s->pair[1]));
+}
+
+static void hand_lost_in_mid_publish_is_caught_up_with(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+
+	v->signals = 0;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	while (TAILQ_EMPTY(&s->w.jobs)) {
+		struct world_secret *secret = world_secret(&s->w, "web");
+
+		assert_true(secret->read_again);
+		world_turn(&s->w, 0);
+		if (holds(v, &s->pair[1]))
+			break;
+	}
+	world_hand_lost(&s->w);
+	world_hand_up(&s->w);
+	world_turn(&s->w, 20000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_true(v->signals >= 1);
+}
+
+static void full_volume_is_tried_again(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	err_set(&v->refuse, ERR_EXHAUSTED, "no space");
+	v->refuse.sys = 28;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[0]));
+	assert_int_equal(world_count_events(&s->w, EVENT_VOLUME_NOT_WRITABLE), 1);
+	v->refuse.kind = ERR_NONE;
+	world_turn(&s->w, 120000);
+	assert_true(holds(v, &s->pair[1]));
+}
+
+static void budget_is_told_by_its_own_name(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	err_set(&v->refuse, ERR_EXHAUSTED, "the namespace has its budget");
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_int_equal(world_count_events(&s->w, EVENT_BUDGET_EXCEEDED), 1);
+}
+
+static void process_without_handler_is_told_and_not_tried_again(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+	unsigned failed = world_count_events(&s->w, EVENT_RELOAD_FAILED);
+
+	v->signal_result = SIGNAL_NO_HANDLER;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(world_count_events(&s->w, EVENT_RELOAD_FAILED), failed + 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_DELIVERED);
+}
+
+static void fifty_pods_share_one_secret(void **state)
+{
+	struct scene *s = *state;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	for (unsigned n = 1; n <= 50; n++)
+		world_pod(&s->w, n, SIGNALLED);
+	world_turn(&s->w, 60000);
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 1000);
+	for (unsigned n = 1; n <= 50; n++) {
+		assert_true(holds(world_volume(&s->w, n), &s->pair[1]));
+		assert_int_equal(world_volume(&s->w, n)->swaps, 2);
+	}
+}
+
+static void pod_that_goes_takes_its_record_along(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	road_pod_gone(s->w.road, v->ref.pod_uid);
+	world_turn(&s->w, 60000);
+	assert_false(v->has_record);
+	assert_int_equal(road_count(s->w.road), 0);
+}
+
+static void record_of_a_pod_that_went_meanwhile_is_retired(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_turn(&s->w, 1000);
+	assert_true(v->has_record);
+	road_pods_synced(s->w.road);
+	world_turn(&s->w, 1000);
+	assert_false(v->has_record);
+}
+
+/* 400 days of renewals every 20 days for 100 pods, with a head that restarts and a hand that goes. */
+static void years_of_renewals_pass_in_a_moment(void **state)
+{
+	struct scene *s = *state;
+	const int64_t day = 86400000;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	for (unsigned n = 1; n <= 20; n++)
+		world_pod(&s->w, n, PROVEN);
+	for (unsigned d = 1; d <= 20; d++) {
+		struct pki_cert cert = {.not_before_s = s->w.clock.wall_ms / 1000 - 60,
+					.not_after_s = s->w.clock.wall_ms / 1000 + 60 * 86400};
+		_cleanup_pair_ struct pki_pair pair = {0};
+		char rv[32];
+
+		pki_issue(&s->pki, &cert, PKI_P256, &pair);
+		snprintf(rv, sizeof(rv), "%u", 1000 + d);
+		world_put_pair(&s->w, "web", &pair, rv);
+		world_turn(&s->w, 60000);
+		for (unsigned n = 1; n <= 20; n++) {
+			assert_true(holds(world_volume(&s->w, n), &pair));
+			assert_int_equal(world_state(&s->w, n), BINDING_ADOPTED);
+		}
+		world_turn(&s->w, 20 * day);
+		if (d % 7 == 0) {
+			world_hand_lost(&s->w);
+			world_turn(&s->w, day);
+			world_hand_up(&s->w);
+		}
+	}
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(first_delivery_waits_for_secret_and_hand),
+	    T(rotation_is_delivered_signalled_and_proven),
+	    T(same_content_writes_and_signals_nothing),
+	    T(nothing_is_signalled_unless_asked),
+	    T(unfit_pair_is_refused_and_the_last_good_one_stays),
+	    T(deleted_secret_leaves_the_files),
+	    T(older_resource_version_is_never_published),
+	    T(reset_of_resource_versions_is_proven_by_two_reads),
+	    T(order_outlives_a_restart),
+	    T(denied_account_gets_nothing_until_it_may),
+	    T(denied_secret_is_asked_about_again_when_it_changes),
+	    T(a_yes_holds_for_a_minute_and_unchanged_volumes_are_not_asked_about),
+	    T(deaf_server_is_signalled_again_and_told_stale),
+	    T(E11_signal_that_does_nothing_is_told_unconfirmed),
+	    T(broken_server_is_rolled_back_and_the_newer_pair_quarantined),
+	    T(rollback_that_does_not_heal_goes_forward_again),
+	    T(nothing_is_rolled_back_without_a_proof_before_the_swap),
+	    T(rollback_can_be_declined),
+	    T(no_swap_while_a_reload_is_under_way),
+	    T(window_closes_early_when_the_pair_is_adopted),
+	    T(signals_to_one_process_keep_their_interval),
+	    T(E14_a_secret_that_changes_all_the_time_is_coalesced),
+	    T(splay_waits_before_later_rotations_only),
+	    T(owed_signal_is_sent_after_a_restart),
+	    T(owed_signal_is_not_sent_when_the_leaf_is_served),
+	    T(owed_signal_is_sent_when_another_leaf_is_served),
+	    T(damaged_volume_is_written_again),
+	    T(lost_hand_is_caught_up_with),
+	    T(hand_lost_in_mid_publish_is_caught_up_with),
+	    T(full_volume_is_tried_again),
+	    T(budget_is_told_by_its_own_name),
+	    T(process_without_handler_is_told_and_not_tried_again),
+	    T(fifty_pods_share_one_secret),
+	    T(pod_that_goes_takes_its_record_along),
+	    T(record_of_a_pod_that_went_meanwhile_is_retired),
+	    T(years_of_renewals_pass_in_a_moment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
