@@ -5,6 +5,7 @@
  * Every metric of the agent, by the names of docs/reference.md. Known label sets exist with 0 from the start (counts_init).
  */
 
+#include "base/limits.h"
 #include "base/metrics.h"
 #include "base/reason.h"
 

@@ -274,7 +274,7 @@ static const struct content_file *file_of(const struct binding *b, const char *k
 	return NULL;
 }
 
-static void start_probe(struct binding *b, probe_done_fn done)
+static int start_probe(struct binding *b, probe_done_fn done, struct probe **ret)
 {
 	const struct attributes *a = &b->spec.attributes;
 	struct probe_target target = {.port = a->probe_port,
@@ -289,11 +289,12 @@ static void start_probe(struct binding *b, probe_done_fn done)
 		target.client_cert = &cert->bytes;
 		target.client_key = &key->bytes;
 	}
-	if (b->road->ops->probe_start(b->road->arg, &target, done, b, &b->probe, &e) < 0) {
+	if (b->road->ops->probe_start(b->road->arg, &target, done, b, ret, &e) < 0) {
 		log_warn("probe.failed", L_STR(LOG_POD, b->spec.pod_name),
 			 L_INT(LOG_PORT, a->probe_port), L_ERR(&e));
-		next_probe(b);
+		return -1;
 	}
+	return 0;
 }
 
 static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
@@ -304,7 +305,8 @@ static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
 	b->find = NULL;
 	if (reply->err.kind == ERR_NONE && payload_read(memfd, &b->client_pair, &e) < 0)
 		log_warn("probe.unpaired", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
-	start_probe(b, on_probe);
+	if (start_probe(b, on_probe, &b->probe) < 0)
+		next_probe(b);
 }
 
 static void probe_now(struct binding *b)
@@ -322,7 +324,8 @@ static void probe_now(struct binding *b)
 	if (b->spec.attributes.probe_client &&
 	    b->road->ops->hand_send(b->road->arg, &rq, -1, on_pair, b, &b->find, &e) == 0)
 		return;
-	start_probe(b, on_probe);
+	if (start_probe(b, on_probe, &b->probe) < 0)
+		next_probe(b);
 }
 
 /* What was served right before the swap, without making it wait: only the old leaf says something. */
@@ -330,7 +333,7 @@ static void on_probe_before(void *arg, const struct probe_report *report)
 {
 	struct binding *b = arg;
 
-	b->probe = b->road->ops->probe_cancel(b->probe);
+	b->before_probe = b->road->ops->probe_cancel(b->before_probe);
 	if (report->result != PROBE_SEEN)
 		return;
 	if (fingerprint_equal(&report->leaf, &b->evidence.leaf))
@@ -346,7 +349,7 @@ void adoption_before_swap(struct binding *b)
 	if (!b->spec.attributes.probe_port || !b->spec.attributes.rollback || !b->spec.address[0] ||
 	    b->probe || ev->at_ms < 0 || !fingerprint_equal(&ev->leaf, &b->record.leaf))
 		return;
-	start_probe(b, on_probe_before);
+	(void)!start_probe(b, on_probe_before, &b->before_probe);
 }
 
 void adoption_swapped(struct binding *b)
@@ -392,6 +395,8 @@ void adoption_stop(struct binding *b)
 
 	if (b->probe)
 		b->probe = ops->probe_cancel(b->probe);
+	if (b->before_probe)
+		b->before_probe = ops->probe_cancel(b->before_probe);
 	if (b->find)
 		b->find = ops->hand_cancel(b->find);
 	if (b->probe_timer)

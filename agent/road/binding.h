@@ -50,6 +50,8 @@ struct binding {
 	int64_t news_ms;    /* monotonic: when the waiting version had been read; -1 none */
 	bool asked_to_wait; /* splay or settle held this version back: no latency is counted */
 	int64_t hold_until_ms; /* splay or retry; 0 none */
+	bool
+	    denied; /* held by a no of the API server: a Secret that changed is asked about at once */
 	bool splay_done;
 	struct backoff retry;
 	char told_rv[LIMIT_RESOURCE_VERSION + 1]; /* of the last rejection that was told */
@@ -60,6 +62,7 @@ struct binding {
 	/* Notify and prove. */
 	bool signal_due;
 	struct probe *probe;
+	struct probe *before_probe; /* begun right before a swap, which does not wait for it */
 	struct hand_call *find;
 	struct loop_timer *probe_timer;
 	int64_t probe_until_ms; /* end of this adoption window */

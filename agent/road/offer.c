@@ -84,6 +84,7 @@ void binding_denied(struct binding *b, int64_t until_ms, const struct err *e)
 			      b->has_record ? "The files stay as they are."
 					    : "The volume stays empty.");
 	hold_until(b, until_ms);
+	b->denied = true;
 }
 
 void binding_absent(struct binding *b)
@@ -316,6 +317,9 @@ void binding_offer(struct binding *b, const struct offer *o)
 	}
 	if (is_known(b, &f))
 		return;
+	if (b->denied && strcmp(b->told_rv, o->secret->resource_version) != 0)
+		b->hold_until_ms = 0;
+	b->denied = b->denied && b->hold_until_ms;
 	if (b->hold_until_ms > road_now(b->road)) {
 		b->road->ops->timer_set(b->timer, b->hold_until_ms - road_now(b->road));
 		return;

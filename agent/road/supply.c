@@ -108,10 +108,23 @@ static void count_dates(const struct supply *s)
 		   M_LABELS(s->namespace_, s->name));
 }
 
+static void tell_reset(const struct supply *s, const struct secret_object *secret)
+{
+	const struct binding *b;
+
+	LIST_FOREACH (b, &s->bindings, in_supply)
+		binding_event(b, EVENT_RV_RESET,
+			      "Secret %s has resourceVersion %s, lower than before, in two reads "
+			      "10 s apart: the API server's data "
+			      "was restored, and it is taken as it is now.",
+			      s->name, secret->resource_version);
+}
+
 static void on_secret(void *arg, struct secret_object *secret)
 {
 	struct supply *s = arg;
 	bool was_read = s->reading;
+	bool was_reset = s->reset;
 	struct offer offer = {.secret = secret, .verdict = &s->verdict};
 	struct binding *b;
 	struct err e;
@@ -125,6 +138,8 @@ static void on_secret(void *arg, struct secret_object *secret)
 		return;
 	}
 	count_dates(s);
+	if (s->reset && !was_reset)
+		tell_reset(s, secret);
 	offer.reset = s->reset;
 	LIST_FOREACH (b, &s->bindings, in_supply)
 		binding_offer(b, &offer);

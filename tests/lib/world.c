@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/world.h"
 
+#include "base/log.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct world_job {
 	void (*review_done)(void *arg, bool allowed, const struct err *e);
 	probe_done_fn probe_done;
 	struct probe_target target;
+	struct probe_report seen;
 	void *arg;
 	bool running; /* its callback is being called: cancelling must not free it */
 	bool cancelled;
@@ -218,21 +220,20 @@ static void answer_hand(struct world *w, struct world_job *j)
 	j->hand_done(j->arg, &reply, -1);
 }
 
-static void answer_probe(struct world *w, struct world_job *j)
+/* The server chooses its certificate when the handshake begins. */
+static void see(struct world *w, struct world_job *j)
 {
-	struct probe_report report = {.result = PROBE_NO_CONNECTION};
 	struct world_volume *v;
 
-	LIST_FOREACH (v, &w->volumes, next)
-		if (strcmp(v->ref.pod_uid + 24, j->target.address) == 0) {
-			if (v->server == SERVER_EAGER)
-				server_reads(v);
-			if (v->server != SERVER_AWAY)
-				report.result =
-				    fingerprint_is_set(&v->served) ? PROBE_SEEN : PROBE_BROKEN;
-			report.leaf = v->served;
-		}
-	j->probe_done(j->arg, &report);
+	j->seen.result = PROBE_NO_CONNECTION;
+	LIST_FOREACH (v, &w->volumes, next) {
+		if (strcmp(v->ref.pod_uid + 24, j->target.address) != 0 || v->server == SERVER_AWAY)
+			continue;
+		if (v->server == SERVER_EAGER)
+			server_reads(v);
+		j->seen.result = fingerprint_is_set(&v->served) ? PROBE_SEEN : PROBE_BROKEN;
+		j->seen.leaf = v->served;
+	}
 }
 
 static void answer(struct world *w, struct world_job *j)
@@ -244,7 +245,7 @@ static void answer(struct world *w, struct world_job *j)
 		w->reviews++;
 		j->review_done(j->arg, !w->deny, NULL);
 	} else {
-		answer_probe(w, j);
+		j->probe_done(j->arg, &j->seen);
 	}
 	/* The hand's calls end with their answer; the others are the asker's to cancel, in the callback or later. */
 	if (j->kind == JOB_HAND || j->cancelled)
@@ -301,6 +302,7 @@ static int start_probe(void *arg, const struct probe_target *target, probe_done_
 	j->target = *target;
 	j->probe_done = done;
 	j->due_ms += w->handshake_ms;
+	see(w, j);
 	*ret = (struct probe *)j;
 	return 0;
 }
@@ -420,6 +422,7 @@ void world_init(struct world *w)
 	static const struct gate_policy policy;
 	struct err e;
 
+	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_JSON);
 	memset(w, 0, sizeof(*w));
 	LIST_INIT(&w->volumes);
 	LIST_INIT(&w->secrets);

@@ -6,8 +6,8 @@
  * What the road asks for is answered when the test lets the world run, in the order of asking.
  */
 
-#include "tests/lib/pki.h"
 #include "road/road.h"
+#include "tests/lib/pki.h"
 
 #include <sys/queue.h>
 
