@@ -122,9 +122,16 @@
 
 /* The hand. */
 #define LIMIT_HAND_CHILDREN 16 /* operations under way at once */
+#define LIMIT_HAND_SLOW_MS 250 /* an operation of this age leaves its place to the next: it hangs */
+#define LIMIT_HAND_SLOW 64     /* operations that hang at once, beside those under way */
 #define LIMIT_HAND_QUEUE 8192  /* requests that wait for one of these */
+#define LIMIT_HAND_VOLUME_QUEUE                                                                    \
+	32 /* requests that wait for one volume: one that hangs must not fill the queue */
 #define LIMIT_HAND_OPERATION_MS                                                                    \
-	(10 * SECOND_MS)              /* one operation of one volume; then its child is killed */
+	(10 * SECOND_MS) /* one operation of one volume; then its child is killed */
+#define LIMIT_HAND_GRACE_MS (3 * SECOND_MS) /* after SIGTERM, for operations under way */
+#define LIMIT_HAND_REPLIES                                                                         \
+	256 /* replies that the head has not read: then nothing is read from it */
 #define LIMIT_HAND_FSYNC_MS 100       /* records are synced in groups of this age */
 #define LIMIT_HAND_CONNECT_MIN_MS 100 /* the head's reconnects to the hand */
 #define LIMIT_HAND_CONNECT_MAX_MS (5 * SECOND_MS)

@@ -137,8 +137,8 @@ static void flush(struct hand_client *c)
 		struct err e;
 
 		if (!call ||
-		    packet_send(c->fd, &call->request, sizeof(call->request),
-				(const int[PACKET_FDS]){call->memfd, -1}, &call->sent, &e) < 0 ||
+		    packet_send(c->fd, &call->request, sizeof(call->request), call->memfd,
+				&call->sent, &e) < 0 ||
 		    !call->sent)
 			break;
 		STAILQ_REMOVE_HEAD(&c->queued, link);
@@ -222,8 +222,7 @@ void hand_client_ready(struct hand_client *c)
 			err_set(&e, ERR_UNAVAILABLE, "the hand is gone");
 			return lose(c, &e);
 		}
-		if (hand_reply_check(&reply, p.len, &e) < 0 ||
-		    take_reply(c, &reply, p.fds[0], &e) < 0)
+		if (hand_reply_check(&reply, p.len, &e) < 0 || take_reply(c, &reply, p.fd, &e) < 0)
 			return lose(c, &e);
 	}
 	flush(c);

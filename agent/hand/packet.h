@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #pragma once
 
-/* One packet of a SOCK_SEQPACKET socket, with at most PACKET_FDS descriptors; never blocks. */
+/* One packet of a SOCK_SEQPACKET socket, with at most one descriptor; never blocks. */
 
 #include "base/err.h"
 
-#define PACKET_FDS 2
-
 struct packet {
 	size_t len;
-	int fds[PACKET_FDS]; /* owned; -1 where there is none */
-	bool waiting;        /* nothing is there now */
-	bool ended;          /* the peer is gone */
+	int fd;       /* owned; -1: none came */
+	bool waiting; /* nothing is there now */
+	bool ended;   /* the peer is gone */
 };
 
 /*
- * Receives into data. A packet that is larger, or that lost its descriptors, has len 0 and is no
- * error: the caller's check refuses it.
+ * Receives into data. A packet that is larger than size, or that had more than one descriptor, has
+ * len 0 and is no error: the caller's check refuses it.
  *
  * Errors: UNAVAILABLE (connection broke).
  */
@@ -24,10 +22,10 @@ int packet_receive(int fd, void *data, size_t size, struct packet *ret, struct e
 void packet_done(struct packet *p); /* closes what was not taken */
 
 /*
- * fds are borrowed; -1 entries are left out. ret_sent false: the socket is full, try again when it
- * is writable. Errors: UNAVAILABLE (the peer is gone).
+ * attached is borrowed, -1: none. ret_sent false: the socket is full, try again when it is
+ * writable. Errors: UNAVAILABLE (the peer is gone).
  */
-int packet_send(int fd, const void *data, size_t len, const int fds[static PACKET_FDS],
-		bool *ret_sent, struct err *e) _must_check_;
+int packet_send(int fd, const void *data, size_t len, int attached, bool *ret_sent,
+		struct err *e) _must_check_;
 
 #define _cleanup_packet_ _cleanup_(packet_done)

@@ -82,6 +82,11 @@ static int check_fields(const struct hand_request *r, struct err *e)
 	case HAND_FIND:
 	case HAND_SIGNAL:
 		return check_process(r, e);
+	case HAND_ROLL_BACK:
+		if (r->roll_back.owed_signal != 0 && !signal_ok(r->roll_back.owed_signal))
+			return err_set(e, ERR_INVALID, "signal %d may not be owed",
+				       r->roll_back.owed_signal);
+		return 0;
 	case HAND_RETIRE:
 		if (r->retire.previous_only > 1)
 			return err_set(e, ERR_INVALID, "a flag of the request is neither 0 nor 1");
@@ -102,7 +107,6 @@ static int check_fields(const struct hand_request *r, struct err *e)
 		return 0;
 	case HAND_ADOPT:
 	case HAND_VERIFY:
-	case HAND_ROLL_BACK:
 	case HAND_READ:
 		return 0;
 	case HAND_NONE:

@@ -16,11 +16,13 @@
 
 enum hand_op {
 	HAND_NONE,
-	HAND_HELLO,   /* first request of a connection: protocol number; reply: what the hand can do
+	HAND_HELLO, /* first request of a connection: protocol number; reply: what the hand can do
 		       */
-	HAND_ADOPT,   /* one reply per record, then one with last set */
-	HAND_PUBLISH, /* with a memfd */
-	HAND_VERIFY,  /* look and mend; reply says whether the content is intact */
+	HAND_ADOPT, /* one reply per record, then one with last set; needed before the first PUBLISH,
+		         because the budget counts what is there */
+	HAND_PUBLISH,   /* with a memfd; the newest that waits for a volume replaces the ones before
+			 (CANCELLED) */
+	HAND_VERIFY,    /* look and mend; reply says whether the content is intact */
 	HAND_ROLL_BACK, /* to the previous generation; the newer one is quarantined */
 	HAND_RETIRE,    /* the pod is gone: remove the record; or remove the previous generation */
 	HAND_READ,      /* the current pair, for a mutual-TLS probe; reply has a memfd */
@@ -60,7 +62,10 @@ struct hand_request {
 	union {
 		uint32_t protocol;           /* HELLO */
 		struct hand_publish publish; /* PUBLISH */
-		struct {                     /* RETIRE */
+		struct {                     /* ROLL_BACK */
+			int32_t owed_signal; /* as of PUBLISH */
+		} roll_back;
+		struct { /* RETIRE */
 			uint8_t previous_only;
 		} retire;
 		struct { /* WATCH */
@@ -82,14 +87,17 @@ struct hand_reply {
 	uint8_t last;   /* ADOPT: no more follow */
 	uint8_t has_record;
 	uint8_t intact;  /* ADOPT, VERIFY */
-	uint8_t changed; /* PUBLISH */
+	uint8_t changed; /* PUBLISH, ROLL_BACK: ..data was swapped, even if err is set */
 	uint32_t swept;
 	uint32_t mended;
-	uint32_t signal_result;  /* FIND, SIGNAL: enum signal_result */
-	struct process process;  /* FIND, SIGNAL */
-	uint32_t ops;            /* HELLO: bit per operation that is switched on */
-	int64_t renamed_mono_ms; /* PUBLISH: CLOCK_BOOTTIME right after the rename */
-	struct record record;    /* ADOPT, PUBLISH, VERIFY, ROLL_BACK, MARK, SIGNAL: as it is now */
+	uint32_t signal_result;        /* FIND, SIGNAL: enum signal_result */
+	struct process process;        /* FIND, SIGNAL */
+	uint32_t ops;                  /* HELLO: bit per operation that is switched on */
+	uint8_t seccomp, landlock_abi; /* HELLO: how far the hand could make itself small */
+	int64_t renamed_mono_ms;       /* PUBLISH: CLOCK_BOOTTIME right after the rename */
+	struct record
+	    record; /* has_record: as it is now. Its ref is set in each reply that concerns
+				    a volume, also in failures */
 };
 
 /*

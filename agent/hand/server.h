@@ -9,6 +9,7 @@
 
 #include "hand/protocol.h"
 #include "notify/process.h"
+#include "sandbox/sandbox.h"
 #include "volume/volume.h"
 
 struct hand_options {
@@ -20,6 +21,7 @@ struct hand_options {
 	struct notify_host host;                /* cgroup_fd -1: signals are off */
 	uint32_t ops;                           /* bit per operation that is switched on */
 	uint64_t budget_namespace, budget_node; /* bytes */
+	struct sandbox_report sandbox;          /* what HELLO tells */
 	int64_t operation_ms; /* deadline of one operation; 0: LIMIT_HAND_OPERATION_MS */
 };
 

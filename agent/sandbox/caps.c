@@ -31,8 +31,7 @@ int caps_limit(uint64_t mask, struct err *e)
 	/* Without SETPCAP the bounding set stays; no_new_privs makes it useless then. */
 	if (has(data, CAP_SETPCAP) && drop_bounding() < 0)
 		return err_sys(e, "drop the bounding set");
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-		return err_sys(e, "clear the ambient capabilities");
+	/* The ambient set falls with the inheritable one. */
 	for (unsigned i = 0; i < 2; i++) {
 		data[i].permitted &= (uint32_t)(mask >> (32 * i));
 		data[i].effective = data[i].permitted;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "volume/writer.h"
 
+#include "base/clock.h"
 #include "volume/fingerprint.h"
 #include "volume/internal.h"
 #include "volume/read.h"
@@ -109,6 +110,7 @@ static int swap(struct work *w, const char *generation, struct err *e)
 {
 	if (data_swap(w->v, generation, e) < 0)
 		return -1;
+	w->ret->renamed_mono_ms = clock_mono_ms(clock_system());
 	w->ret->changed = true;
 	memcpy(w->ret->generation, generation, GENERATION_NAME);
 	return 0;

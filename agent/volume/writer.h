@@ -33,6 +33,7 @@ struct volume_written {
 			       not remove them; the next call goes on */
 	unsigned mended;    /* links, owners and modes that were missing or wrong */
 	bool retired_early; /* the previous generation was removed before its time, to make room */
+	int64_t renamed_mono_ms; /* CLOCK_BOOTTIME right after the swap; 0 without one */
 };
 
 /*
