@@ -86,7 +86,7 @@ void work_forget_previous(struct record *r)
 static int retire(struct work *w, struct err *e)
 {
 	_cleanup_volume_ struct volume v = {.fd = -1};
-	struct record r;
+	struct record r = {0};
 
 	if (!w->request.retire.previous_only)
 		return work_forget(w, e);
