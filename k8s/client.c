@@ -25,6 +25,12 @@ int k8s_client_new(struct loop *loop, struct k8s_config *config, const char *use
 	c->loop = loop;
 	c->config = config;
 	c->last_status_ms = -1;
+	c->times = (struct k8s_times){.backoff_ms = LIMIT_BACKOFF_MIN_MS,
+				      .first_event_ms = LIMIT_WATCH_FIRST_EVENT_MS,
+				      .silence_ms = LIMIT_WATCH_SILENCE_MS,
+				      .liveness_ms = LIMIT_LIVENESS_MS,
+				      .poll_ms = LIMIT_POLL_MS,
+				      .quiet_ms = LIMIT_WATCH_QUIET_MS};
 	c->watch_min_s = LIMIT_WATCH_TIMEOUT_MIN_S;
 	c->watch_max_s = LIMIT_WATCH_TIMEOUT_MAX_S;
 	TAILQ_INIT(&c->queue);

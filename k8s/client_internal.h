@@ -10,8 +10,19 @@
 TAILQ_HEAD(k8s_requests, k8s_request);
 TAILQ_HEAD(k8s_watches, k8s_watch);
 
+/* How long things take; from base/limits.h, and shorter in tests. */
+struct k8s_times {
+	int64_t backoff_ms;     /* first delay */
+	int64_t first_event_ms; /* after a watch's 200 */
+	int64_t silence_ms;     /* of a watch, before the liveness GET */
+	int64_t liveness_ms;    /* for the answer to it */
+	int64_t poll_ms;        /* between GETs in place of a watch */
+	int64_t quiet_ms;       /* of a watch with bookmarks, before a new LIST */
+};
+
 struct k8s_client {
 	struct loop *loop;
+	struct k8s_times times;
 	struct k8s_config *config; /* borrowed */
 	char *user_agent;
 	int64_t last_status_ms; /* when any HTTP status came; -1 none yet */
@@ -28,7 +39,7 @@ struct k8s_client {
 	size_t opening; /* streams whose headers did not come yet */
 	struct loop_timer *liveness;
 	struct k8s_request *liveness_request;
-	int64_t liveness_ms; /* when any answer was last had for it */
+	int64_t liveness_at; /* when any answer was last had for it */
 	int watch_min_s;
 	int watch_max_s;
 };

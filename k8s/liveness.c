@@ -19,11 +19,11 @@ static int64_t due_at(const struct k8s_client *c)
 
 		if (w->stream != STREAM_OPEN)
 			continue;
-		heard = max_of(transfer_last_byte(w->transfer), c->liveness_ms);
+		heard = max_of(transfer_last_byte(w->transfer), c->liveness_at);
 		if (first < 0 || heard < first)
 			first = heard;
 	}
-	return first < 0 ? -1 : first + LIMIT_WATCH_SILENCE_MS;
+	return first < 0 ? -1 : first + c->times.silence_ms;
 }
 
 static void check_again(struct k8s_client *c)
@@ -44,7 +44,7 @@ static void drop_all(struct k8s_client *c)
 	struct k8s_watch *w = TAILQ_FIRST(&c->streams);
 
 	while (w) {
-		if (w->stream == STREAM_OPEN && w->opened_ms <= now - LIMIT_LIVENESS_MS) {
+		if (w->stream == STREAM_OPEN && w->opened_ms <= now - c->times.liveness_ms) {
 			stream_drop_silent(w);
 			w = TAILQ_FIRST(&c->streams);
 		} else {
@@ -59,7 +59,7 @@ static void on_answer(void *arg, const struct k8s_answer *answer, const struct e
 
 	c->liveness_request = k8s_request_free(c->liveness_request);
 	if (answer->code)
-		c->liveness_ms = loop_now(c->loop);
+		c->liveness_at = loop_now(c->loop);
 	else
 		drop_all(c);
 	check_again(c);
@@ -68,9 +68,9 @@ static void on_answer(void *arg, const struct k8s_answer *answer, const struct e
 void liveness_check(void *client)
 {
 	/* Answered to everybody who is known; and any status is an answer. */
-	static const struct k8s_call call = {
-	    .verb = "GET", .path = "/version", .deadline_ms = LIMIT_LIVENESS_MS, .retry = true};
 	struct k8s_client *c = client;
+	const struct k8s_call call = {
+	    .verb = "GET", .path = "/version", .deadline_ms = c->times.liveness_ms, .retry = true};
 	int64_t due = due_at(c);
 	struct err e;
 
@@ -80,7 +80,7 @@ void liveness_check(void *client)
 		return;
 	}
 	if (k8s_request_start(c, &call, on_answer, c, &c->liveness_request, &e) < 0)
-		loop_timer_set(c->liveness, LIMIT_LIVENESS_MS);
+		loop_timer_set(c->liveness, c->times.liveness_ms);
 }
 
 void liveness_begin(struct k8s_client *c)

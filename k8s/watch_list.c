@@ -230,7 +230,7 @@ static void list(struct list_watch *l)
 
 static void on_open(struct k8s_watch *w)
 {
-	watch_after(w, LIMIT_WATCH_QUIET_MS, quiet_due);
+	watch_after(w, w->client->times.quiet_ms, quiet_due);
 	(void)!watch_tell_up(w);
 }
 
@@ -241,7 +241,7 @@ static void on_event(struct k8s_watch *w, const char *type, const struct json *o
 	const char *rv = json_text(object, "metadata", "resourceVersion", NULL);
 	struct err e;
 
-	watch_after(w, LIMIT_WATCH_QUIET_MS, quiet_due);
+	watch_after(w, w->client->times.quiet_ms, quiet_due);
 	if (!rv || text_copy(l->rv, sizeof(l->rv), rv) < 0) {
 		err_set(&e, ERR_INVALID, "an event without a usable resourceVersion");
 		(void)!watch_tell_bad(w, &e);

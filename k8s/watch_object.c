@@ -96,7 +96,7 @@ static void poll_goes_on(struct object_watch *o)
 {
 	if (!o->polling)
 		return;
-	watch_after(&o->base, LIMIT_POLL_MS, poll_due);
+	watch_after(&o->base, o->base.client->times.poll_ms, poll_due);
 	(void)!watch_tell_up(&o->base);
 }
 
@@ -168,7 +168,7 @@ static void first_event_is_late(struct k8s_watch *w)
 static void on_open(struct k8s_watch *w)
 {
 	own(w)->polling = false;
-	watch_after(w, LIMIT_WATCH_FIRST_EVENT_MS, first_event_is_late);
+	watch_after(w, w->client->times.first_event_ms, first_event_is_late);
 	(void)!watch_tell_up(w);
 }
 
@@ -255,7 +255,7 @@ int k8s_watch_object(struct k8s_client *c, const char *collection, const char *n
 
 	if (!o)
 		return err_sys(e, "watch %s", name);
-	backoff_init(&o->get_backoff, LIMIT_BACKOFF_MIN_MS, LIMIT_BACKOFF_MAX_MS,
+	backoff_init(&o->get_backoff, c->times.backoff_ms, LIMIT_BACKOFF_MAX_MS,
 		     LIMIT_BACKOFF_RESET_MS);
 	if (watch_init(&o->base, &kind, c, collection, callbacks, e) < 0 ||
 	    loop_timer_new(c->loop, get_again, o, &o->get_timer, e) < 0 ||

@@ -50,7 +50,7 @@ void stream_drop_silent(struct k8s_watch *w)
 	struct stream_end end = {.how = STREAM_SILENT, .retry_after_ms = -1};
 
 	err_set(&end.e, ERR_TIMEOUT, "%s: silent, and a GET had no answer in %d s either",
-		w->client->config->server, LIMIT_LIVENESS_MS / SECOND_MS);
+		w->client->config->server, (int)(w->client->times.liveness_ms / SECOND_MS));
 	end_stream(w, &end);
 }
 

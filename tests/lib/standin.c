@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -29,8 +30,9 @@ static void find_program(char *ret, size_t size)
 	assert_true(len > 0);
 	path[len] = '\0';
 	for (char *slash; (slash = strrchr(path, '/')); *slash = '\0') {
+		struct stat st;
 		snprintf(ret, size, "%.*s/apiserver", (int)(slash - path), path);
-		if (access(ret, X_OK) == 0)
+		if (stat(ret, &st) == 0 && S_ISREG(st.st_mode))
 			return;
 	}
 	fail_msg("the program apiserver is not built");
