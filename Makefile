@@ -96,6 +96,11 @@ check: deps ## all tests and the lint, at most 15 minutes
 lint: deps ## layers, layout, static analysis
 	@tests/lint/run
 
+ifneq ($(wildcard tests/demo/run),)
+demo: deps all tools ## the whole road with a real server, in 90 seconds; needs root
+	@tests/demo/run
+endif
+
 soak: deps ## the long tests, and each mutant against its test: writes docs/mutants.md
 	@MAKE='$(MAKE)' tests/check soak
 
@@ -116,6 +121,6 @@ help: ## this list
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
 
-.PHONY: all tools tests deps check lint soak check-fresh install clean help
+.PHONY: all tools tests demo deps check lint soak check-fresh install clean help
 .SECONDARY:
 -include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)
