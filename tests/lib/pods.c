@@ -95,6 +95,35 @@ void subject_remove(struct subject *s)
 	pods_remove(&s->pods);
 }
 
+void subject_make_flat(struct subject *s, const char *path)
+{
+	*s = (struct subject){.owner = {.uid = 0, .gid = 0, .mode = 0444}};
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	s->pods.fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(s->pods.fd >= 0);
+	s->pods.tree = (struct volume_tree){.pods_fd = s->pods.fd, .flat = true, .any_fs = true};
+	assert_int_equal(volume_open(&s->pods.tree, &s->ref, &s->v, &s->err), 0);
+}
+
+const char *subject_at(const struct subject *s, const char *name)
+{
+	static char path[8][PODS_PATH + 256];
+	static unsigned turn;
+	char *p = path[turn++ % ARRAY_LEN(path)];
+
+	snprintf(p, sizeof(path[0]), "%s/%s", s->path, name);
+	return p;
+}
+
+void subject_put(const struct subject *s, const char *name, const char *bytes)
+{
+	int fd = open(subject_at(s, name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, strlen(bytes)), strlen(bytes));
+	close(fd);
+}
+
 void pair_content(int n, struct content *ret)
 {
 	struct err e;
@@ -109,6 +138,11 @@ void pair_content(int n, struct content *ret)
 	assert_int_equal(content_add(ret, "bundle", text, strlen(text), &e), 0);
 }
 
+void new_generation(char ret_name[static GENERATION_NAME])
+{
+	writer_generation(clock_wall_ms(clock_system()), ret_name);
+}
+
 int subject_publish_content(struct subject *s, struct content *content)
 {
 	char generation[GENERATION_NAME];
@@ -120,7 +154,7 @@ int subject_publish_content(struct subject *s, struct content *content)
 	};
 	int r;
 
-	writer_generation(clock_wall_ms(clock_system()), generation);
+	new_generation(generation);
 	r = writer_publish(&s->v, content, &plan, &s->written, &s->err);
 	if (s->written.retired_early)
 		s->previous[0] = '\0';
@@ -137,6 +171,15 @@ int subject_publish(struct subject *s, int n)
 
 	pair_content(n, &c);
 	return subject_publish_content(s, &c);
+}
+
+void subject_published(struct subject *s, int n)
+{
+	if (subject_publish(s, n) < 0)
+		fail_msg("publish of %d: %s", n, s->err.message);
+	assert_int_equal(pair_seen(s->path), n);
+	assert_int_equal(pair_seen_by_links(s->path), n);
+	assert_false(has_temporary(s->path));
 }
 
 int subject_verify(struct subject *s, struct content *content, bool *ret_intact)

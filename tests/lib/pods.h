@@ -44,15 +44,30 @@ struct subject {
 	struct err err;
 };
 
+/* The volume is a directory of any file system, as init and sidecar have it: no marker. */
+void subject_make_flat(struct subject *s, const char *path);
+
 void subject_make(struct subject *s, const char *options);
 void subject_remove(struct subject *s);
+
+/* The path of an entry of the volume. Good for the next seven calls. */
+const char *subject_at(const struct subject *s, const char *name);
+
+/* Puts a file there, with these bytes. */
+void subject_put(const struct subject *s, const char *name, const char *bytes);
 
 /* The pair number n: tls.crt, tls.key and bundle, each of them tells n. */
 void pair_content(int n, struct content *ret);
 
+/* Publishes pair n and looks at it in each way. */
+void subject_published(struct subject *s, int n);
+
 /* Publishes as the hand does: a new generation, the old one kept. -1 where the writer failed. */
 int subject_publish(struct subject *s, int n);
 int subject_publish_content(struct subject *s, struct content *content);
+
+/* A name for a generation that was never used. */
+void new_generation(char ret_name[static GENERATION_NAME]);
 
 /* Verifies what the record names against a content. */
 int subject_verify(struct subject *s, struct content *content, bool *ret_intact);

@@ -93,12 +93,7 @@ static uint64_t watched(const struct volume *v)
 
 static const char *at(const char *name)
 {
-	static char path[2][PODS_PATH + 128];
-	static unsigned turn;
-	char *p = path[turn++ % 2];
-
-	snprintf(p, sizeof(path[0]), "%s/%s", s.path, name);
-	return p;
+	return subject_at(&s, name);
 }
 
 static void descriptor_is_closed_on_exec(void **state)

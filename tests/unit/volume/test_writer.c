@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -38,24 +39,10 @@ static int tear_down(void **state)
 
 static const char *at(const char *name)
 {
-	static char path[4][PODS_PATH + 128];
-	static unsigned turn;
-	char *p = path[turn++ % 4];
-
-	snprintf(p, sizeof(path[0]), "%s/%s", s.path, name);
-	return p;
+	return subject_at(&s, name);
 }
 
-static void published(int n)
-{
-	if (subject_publish(&s, n) < 0)
-		fail_msg("publish of %d: %s", n, s.err.message);
-	assert_int_equal(pair_seen(s.path), n);
-	assert_int_equal(pair_seen_by_links(s.path), n);
-	assert_false(has_temporary(s.path));
-}
-
-_unused_ static void add(struct content *c, const char *name, const char *text)
+static void add(struct content *c, const char *name, const char *text)
 {
 	assert_int_equal(content_add(c, name, text, strlen(text), &s.err), 0);
 }
@@ -68,7 +55,7 @@ static void layout_is_kubelets(void **state)
 	struct stat st;
 
 	(void)state;
-	published(1);
+	subject_published(&s, 1);
 	assert_true(volume_generation_ok(s.generation));
 	assert_int_equal(readlink(at("..data"), target, sizeof(target)), strlen(s.generation));
 	assert_memory_equal(target, s.generation, strlen(s.generation));
@@ -78,6 +65,8 @@ static void layout_is_kubelets(void **state)
 	assert_int_equal(st.st_mode & 07777, 0755);
 	assert_true(s.written.changed);
 }
+
+#define READ_EVENTS (IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE)
 
 struct seen {
 	char text[32][PODS_PATH];
@@ -139,10 +128,10 @@ static void events_of_an_update_are_kubelets(void **state)
 	int fd;
 
 	(void)state;
-	published(1);
-	published(2);
+	subject_published(&s, 1);
+	subject_published(&s, 2);
 	fd = watch_root();
-	published(3); /* removes generation 1, which was kept until now */
+	subject_published(&s, 3); /* removes generation 1, which was kept until now */
 	take_events(fd, &seen);
 	close(fd);
 	expect_events(&seen, expected, ARRAY_LEN(expected));
@@ -158,7 +147,7 @@ static void events_of_a_first_write_are_kubelets(void **state)
 	struct seen seen;
 
 	(void)state;
-	published(1);
+	subject_published(&s, 1);
 	take_events(fd, &seen);
 	close(fd);
 	expect_events(&seen, expected, ARRAY_LEN(expected));
@@ -173,7 +162,7 @@ static void A2_stale_temporary_file_is_replaced(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	published(1);
+	subject_published(&s, 1);
 	assert_int_equal(s.written.swept, 1);
 }
 
@@ -184,16 +173,16 @@ static void A2_stale_temporary_directory_is_replaced(void **state)
 	assert_int_equal(mkdir(at("..data_tmp/a"), 0), 0);
 	assert_int_equal(mkdir(at("..data_tmp/b"), 0700), 0);
 	assert_int_equal(symlink("/", at("..data_tmp/b/c")), 0);
-	published(1);
+	subject_published(&s, 1);
 	assert_int_equal(count_generations(s.path), 1);
 }
 
 static void A2_stale_temporary_link_is_replaced(void **state)
 {
 	(void)state;
-	published(1);
+	subject_published(&s, 1);
 	assert_int_equal(symlink("..2020_01_01_00_00_00.1", at("..data_tmp")), 0);
-	published(2);
+	subject_published(&s, 2);
 }
 
 static void A2_stale_temporary_fifo_and_socket_are_replaced(void **state)
@@ -203,11 +192,423 @@ static void A2_stale_temporary_fifo_and_socket_are_replaced(void **state)
 
 	(void)state;
 	assert_int_equal(mkfifo(at("..data_tmp"), 0600), 0);
-	published(1);
+	subject_published(&s, 1);
 	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/..data_tmp", s.v.fd);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	published(2);
+	subject_published(&s, 2);
 	close(fd);
+}
+
+/* --- A8 to A12 --- */
+
+static void A8_links_lost_by_a_crash_are_made_by_the_next_publish(void **state)
+{
+	(void)state;
+	subject_published(&s, 1);
+	assert_int_equal(unlink(at("tls.key")), 0);
+	assert_int_equal(unlink(at("bundle")), 0);
+	subject_published(&s, 1);
+	assert_false(s.written.changed);
+	assert_int_equal(s.written.mended, 2);
+}
+
+static void A8_links_lost_by_a_crash_are_made_by_verify(void **state)
+{
+	_cleanup_content_ struct content c;
+	bool intact;
+
+	(void)state;
+	subject_published(&s, 1);
+	assert_int_equal(unlink(at("tls.key")), 0);
+	pair_content(1, &c);
+	assert_int_equal(subject_verify(&s, &c, &intact), 0);
+	assert_true(intact);
+	assert_int_equal(s.written.mended, 1);
+	assert_int_equal(pair_seen_by_links(s.path), 1);
+}
+
+/* The names in the root that are links into ..data, in order. */
+static void expect_links(const char *expected)
+{
+	char found[1024] = "";
+	_cleanup_free_ char *text = directory_text(s.path);
+	char *rest = text;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (line[0] != '.' && line[0] != '\0') {
+			*strchr(line, ' ') = '\0';
+			strncat(found, line, sizeof(found) - strlen(found) - 2);
+			strncat(found, " ", 2);
+		}
+	assert_string_equal(found, expected);
+}
+
+static void A10_exactly_the_given_files_are_there(void **state)
+{
+	static const char *const sets[] = {"a b c ", "a ", "a b c d e ", "b d f ", "z ", "a z "};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		_cleanup_content_ struct content c = {0};
+		_cleanup_content_ struct content back = {0};
+		char names[64];
+		char *rest = names;
+		char *name;
+
+		snprintf(names, sizeof(names), "%s", sets[i]);
+		while ((name = strsep(&rest, " ")) && *name)
+			add(&c, name, sets[i]);
+		assert_int_equal(subject_publish_content(&s, &c), 0);
+		expect_links(sets[i]);
+		assert_int_equal(volume_read(&s.v, NULL, &back, NULL, &s.err), 0);
+		assert_int_equal(back.count, c.count);
+	}
+}
+
+static void A10_link_of_a_dropped_file_goes_also_after_a_crash(void **state)
+{
+	(void)state;
+	subject_published(&s, 1);
+	assert_int_equal(symlink("..data/old.crt", at("old.crt")), 0);
+	assert_int_equal(symlink("..data/tls.crt", at("own-link")), 0);
+	assert_int_equal(symlink("elsewhere", at("own-other-link")), 0);
+	subject_published(&s, 1);
+	expect_links("bundle own-link own-other-link tls.crt tls.key ");
+	assert_int_equal(s.written.swept, 1);
+}
+
+static void A10_a_mebibyte_in_sixteen_files_arrives_whole(void **state)
+{
+	_cleanup_content_ struct content c = {0};
+	_cleanup_content_ struct content back = {0};
+	_cleanup_free_ char *bytes = malloc(LIMIT_CONTENT / LIMIT_FILES);
+	struct fingerprint want, have;
+
+	(void)state;
+	for (int i = 0; i < LIMIT_FILES; i++) {
+		char name[LIMIT_FILE_NAME + 1];
+
+		memset(name, 'a' + i, LIMIT_FILE_NAME);
+		name[LIMIT_FILE_NAME] = '\0';
+		memset(bytes, i, LIMIT_CONTENT / LIMIT_FILES);
+		assert_int_equal(content_add(&c, name, bytes, LIMIT_CONTENT / LIMIT_FILES, &s.err),
+				 0);
+	}
+	assert_int_equal(content_add(&c, "one-more", "", 0, &s.err), -1);
+	assert_int_equal(subject_publish_content(&s, &c), 0);
+	assert_int_equal(volume_read(&s.v, NULL, &back, NULL, &s.err), 0);
+	volume_fingerprint(&c, &want);
+	volume_fingerprint(&back, &have);
+	assert_true(fingerprint_equal(&want, &have));
+	/* A second one, of the same size, replaces it. */
+	c.files[3].bytes.data[5] ^= 1;
+	assert_int_equal(subject_publish_content(&s, &c), 0);
+	assert_true(s.written.changed);
+}
+
+static void A10_names_with_slashes_or_dots_are_refused(void **state)
+{
+	static const char *const names[] = {"a/b", "..", ".", "..data", "..x", "", "a\nb", "/a"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		_cleanup_content_ struct content c = {0};
+
+		add(&c, "a", "x");
+		snprintf(c.files[0].name, sizeof(c.files[0].name), "%s", names[i]);
+		assert_int_equal(subject_publish_content(&s, &c), -1);
+		assert_int_equal(s.err.kind, ERR_INVALID);
+	}
+	expect_links("");
+}
+
+/* Times of change of the root, the generation and its files. */
+static void change_times(struct timespec ret[5])
+{
+	static const char *const names[] = {"", "..data/", "tls.crt", "tls.key", "bundle"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct stat st;
+
+		assert_int_equal(stat(at(names[i]), &st), 0);
+		ret[i] = st.st_ctim;
+	}
+}
+
+static void A11_same_content_writes_nothing(void **state)
+{
+	struct timespec before[5], after[5];
+	struct seen seen;
+	int fd;
+
+	(void)state;
+	subject_published(&s, 1);
+	subject_published(&s, 2);
+	fd = watch_root();
+	assert_true(inotify_add_watch(fd, at("..data/"), IN_ALL_EVENTS & ~READ_EVENTS) > 0);
+	change_times(before);
+	subject_published(&s, 2);
+	change_times(after);
+	take_events(fd, &seen);
+	close(fd);
+	assert_int_equal(seen.count, 0);
+	assert_memory_equal(before, after, sizeof(before));
+	assert_false(s.written.changed);
+	assert_int_equal(s.written.mended + s.written.swept + s.written.left, 0);
+	assert_string_equal(s.written.generation, s.generation);
+	assert_int_equal(count_generations(s.path), 2);
+}
+
+static void wait_for_coarse_clock(void)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &start);
+	do
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	while (now.tv_sec == start.tv_sec && now.tv_nsec == start.tv_nsec);
+}
+
+static void A12_updates_within_a_second_differ_in_inode_and_time(void **state)
+{
+	struct stat one, two;
+
+	(void)state;
+	subject_published(&s, 1);
+	assert_int_equal(stat(at("tls.crt"), &one), 0);
+	wait_for_coarse_clock();
+	subject_published(&s, 2);
+	assert_int_equal(stat(at("tls.crt"), &two), 0);
+	assert_true(one.st_ino != two.st_ino);
+	assert_true(one.st_mtim.tv_sec != two.st_mtim.tv_sec ||
+		    one.st_mtim.tv_nsec != two.st_mtim.tv_nsec);
+}
+
+/* --- generations --- */
+
+static void previous_generation_is_kept_until_the_next_swap(void **state)
+{
+	char first[GENERATION_NAME];
+	struct stat st;
+
+	(void)state;
+	subject_published(&s, 1);
+	memcpy(first, s.generation, sizeof(first));
+	subject_published(&s, 2);
+	assert_int_equal(stat(at(first), &st), 0);
+	subject_published(&s, 3);
+	assert_int_equal(stat(at(first), &st), -1);
+	assert_int_equal(count_generations(s.path), 2);
+}
+
+static void leftovers_go_and_foreign_names_stay(void **state)
+{
+	static const char *const foreign[] = {
+	    "..2026_01_01_01_01_01.123456789", "..2026_01_01_01_01_01.0123456789abcdef", "..own",
+	    "own", "..2026_01_01_01_01_01.0123456789abcdef0123456789abcdeF"};
+	char leftover[GENERATION_NAME];
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
+		assert_int_equal(mkdir(at(foreign[i]), 0700), 0);
+	new_generation(leftover);
+	assert_int_equal(mkdir(at(leftover), 0700), 0);
+	subject_published(&s, 1);
+	assert_int_equal(s.written.swept, 1);
+	assert_int_equal(stat(at(leftover), &st), -1);
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
+		assert_int_equal(stat(at(foreign[i]), &st), 0);
+}
+
+static struct volume_plan plan_of(const char *generation, const char *keep)
+{
+	return (struct volume_plan){
+	    .owner = s.owner, .generation = generation, .keep = keep, .previous = ""};
+}
+
+static void roll_back_serves_the_kept_pair(void **state)
+{
+	_cleanup_content_ struct content one, two;
+	char newer[GENERATION_NAME];
+	struct fingerprint f, wrong;
+	struct volume_plan plan;
+
+	(void)state;
+	pair_content(1, &one);
+	pair_content(2, &two);
+	volume_fingerprint(&one, &f);
+	volume_fingerprint(&two, &wrong);
+	add(&two, "new.crt", "only in 2");
+	subject_published(&s, 1);
+	assert_int_equal(subject_publish_content(&s, &two), 0);
+	memcpy(newer, s.generation, sizeof(newer));
+	plan = plan_of(s.previous, "");
+	assert_int_equal(writer_roll_back(&s.v, &plan, &wrong, &s.written, &s.err), -1);
+	assert_int_equal(s.err.kind, ERR_INVALID);
+	assert_int_equal(pair_seen(s.path), 2);
+	assert_int_equal(writer_roll_back(&s.v, &plan, &f, &s.written, &s.err), 0);
+	assert_true(s.written.changed);
+	assert_int_equal(pair_seen_by_links(s.path), 1);
+	expect_links("bundle tls.crt tls.key ");
+	assert_int_equal(count_generations(s.path), 1);
+	plan = plan_of(newer, "");
+	assert_int_equal(writer_roll_back(&s.v, &plan, &wrong, &s.written, &s.err), -1);
+	assert_int_equal(pair_seen(s.path), 1);
+}
+
+static void retire_removes_a_generation_but_not_the_served_one(void **state)
+{
+	(void)state;
+	subject_published(&s, 1);
+	subject_published(&s, 2);
+	assert_int_equal(writer_retire(&s.v, s.previous, &s.err), 0);
+	assert_int_equal(count_generations(s.path), 1);
+	assert_int_equal(writer_retire(&s.v, s.previous, &s.err), 0);
+	assert_int_equal(writer_retire(&s.v, s.generation, &s.err), -1);
+	assert_int_equal(s.err.kind, ERR_CONFLICT);
+	assert_int_equal(writer_retire(&s.v, "..data", &s.err), -1);
+	assert_int_equal(pair_seen(s.path), 2);
+}
+
+static void sweep_removes_all_but_two(void **state)
+{
+	char other[GENERATION_NAME];
+	unsigned swept;
+
+	(void)state;
+	subject_published(&s, 1);
+	subject_published(&s, 2);
+	new_generation(other);
+	assert_int_equal(mkdir(at(other), 0), 0);
+	subject_put(&s, "..data_tmp", "");
+	assert_int_equal(writer_sweep(&s.v, s.generation, s.previous, &swept, &s.err), 0);
+	assert_int_equal(swept, 2);
+	assert_int_equal(writer_sweep(&s.v, s.generation, "", &swept, &s.err), 0);
+	assert_int_equal(swept, 1);
+	assert_int_equal(pair_seen(s.path), 2);
+}
+
+/* --- verify --- */
+
+static bool verified(int n)
+{
+	_cleanup_content_ struct content c;
+	bool intact;
+
+	pair_content(n, &c);
+	if (subject_verify(&s, &c, &intact) < 0)
+		fail_msg("%s", s.err.message);
+	return intact;
+}
+
+static void verify_of_an_untouched_volume_writes_nothing(void **state)
+{
+	struct timespec before[5], after[5];
+
+	(void)state;
+	subject_published(&s, 1);
+	subject_published(&s, 2);
+	change_times(before);
+	assert_true(verified(2));
+	change_times(after);
+	assert_memory_equal(before, after, sizeof(before));
+	assert_false(s.written.changed);
+	assert_int_equal(s.written.mended + s.written.swept, 0);
+	assert_int_equal(count_generations(s.path), 2);
+}
+
+static void E5_verify_mends_what_the_pod_broke(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	subject_published(&s, 1);
+	subject_published(&s, 2);
+	assert_int_equal(unlink(at("tls.crt")), 0);
+	subject_put(&s, "tls.crt", "the pod's own");
+	assert_int_equal(chmod(at("tls.key"), 0666), 0);
+	assert_int_equal(chown(at("bundle"), 77, 78), 0);
+	assert_int_equal(unlink(at("..data")), 0);
+	assert_int_equal(symlink(s.previous, at("..data")), 0);
+	assert_true(verified(2));
+	assert_true(s.written.changed);
+	assert_int_equal(s.written.mended, 3);
+	assert_int_equal(pair_seen(s.path), 2);
+	assert_int_equal(pair_seen_by_links(s.path), 2);
+	assert_int_equal(stat(at("tls.key"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0444);
+	assert_int_equal(stat(at("bundle"), &st), 0);
+	assert_int_equal(st.st_uid + st.st_gid, 0);
+}
+
+static void E5_verify_tells_of_changed_content(void **state)
+{
+	int fd;
+
+	(void)state;
+	subject_published(&s, 1);
+	fd = open(at("tls.crt"), O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, "X", 1), 1);
+	close(fd);
+	assert_false(verified(1));
+	assert_false(s.written.changed);
+	assert_string_equal(s.written.generation, s.generation);
+	/* The next publish of the same pair puts it right. */
+	subject_published(&s, 1);
+	assert_true(s.written.changed);
+}
+
+static void E5_verify_tells_of_a_file_more_or_less(void **state)
+{
+	(void)state;
+	subject_published(&s, 1);
+	subject_put(&s, "..data/more", "");
+	assert_false(verified(1));
+	assert_int_equal(unlink(at("..data/more")), 0);
+	assert_true(verified(1));
+	assert_int_equal(unlink(at("tls.key")) + unlink(at("..data/tls.key")), 0);
+	assert_false(verified(1));
+	assert_int_equal(mkdir(at("..data/tls.key"), 0700), 0);
+	assert_false(verified(1));
+	subject_published(&s, 1);
+}
+
+static void verify_completes_a_publish_that_was_killed(void **state)
+{
+	char made[GENERATION_NAME];
+
+	(void)state;
+	subject_published(&s, 1);
+	memcpy(made, s.generation, sizeof(made));
+	subject_published(&s, 2);
+	/* As if killed before the rename of 2. */
+	assert_int_equal(unlink(at("..data")), 0);
+	assert_int_equal(symlink(made, at("..data")), 0);
+	assert_int_equal(symlink(s.generation, at("..data_tmp")), 0);
+	assert_true(verified(2));
+	assert_true(s.written.changed);
+	assert_int_equal(pair_seen(s.path), 2);
+	assert_false(has_temporary(s.path));
+	assert_int_equal(count_generations(s.path), 2);
+}
+
+static void verify_of_a_missing_generation_removes_leftovers_and_serves_on(void **state)
+{
+	char served[GENERATION_NAME];
+
+	(void)state;
+	subject_published(&s, 1);
+	memcpy(served, s.generation, sizeof(served));
+	/* The record says 2, but it was killed while it was made. */
+	memcpy(s.previous, s.generation, sizeof(served));
+	new_generation(s.generation);
+	assert_int_equal(mkdir(at(s.generation), 0700), 0);
+	assert_false(verified(2));
+	assert_int_equal(pair_seen(s.path), 1);
+	assert_int_equal(count_generations(s.path), 1);
+	assert_string_equal(s.written.generation, served);
 }
 
 int main(void)
@@ -221,6 +622,25 @@ int main(void)
 	    T(A2_stale_temporary_directory_is_replaced),
 	    T(A2_stale_temporary_link_is_replaced),
 	    T(A2_stale_temporary_fifo_and_socket_are_replaced),
+	    T(A8_links_lost_by_a_crash_are_made_by_the_next_publish),
+	    T(A8_links_lost_by_a_crash_are_made_by_verify),
+	    T(A10_exactly_the_given_files_are_there),
+	    T(A10_link_of_a_dropped_file_goes_also_after_a_crash),
+	    T(A10_a_mebibyte_in_sixteen_files_arrives_whole),
+	    T(A10_names_with_slashes_or_dots_are_refused),
+	    T(A11_same_content_writes_nothing),
+	    T(A12_updates_within_a_second_differ_in_inode_and_time),
+	    T(previous_generation_is_kept_until_the_next_swap),
+	    T(leftovers_go_and_foreign_names_stay),
+	    T(roll_back_serves_the_kept_pair),
+	    T(retire_removes_a_generation_but_not_the_served_one),
+	    T(sweep_removes_all_but_two),
+	    T(verify_of_an_untouched_volume_writes_nothing),
+	    T(E5_verify_mends_what_the_pod_broke),
+	    T(E5_verify_tells_of_changed_content),
+	    T(E5_verify_tells_of_a_file_more_or_less),
+	    T(verify_completes_a_publish_that_was_killed),
+	    T(verify_of_a_missing_generation_removes_leftovers_and_serves_on),
 	};
 
 	pods_namespace();
