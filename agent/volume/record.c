@@ -27,6 +27,14 @@ static int open_pod(int state_fd, const char *uid)
 	return openat(state_fd, uid, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Only ENOENT means that there is none: a disk that fails must not look like that. */
+static int not_absent(struct err *e)
+{
+	if (e->kind == ERR_NOT_FOUND && e->sys != ENOENT)
+		e->kind = ERR_INTERNAL;
+	return -1;
+}
+
 static int write_temporary(int dirfd, const char *name, const struct buf *text, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
@@ -80,7 +88,7 @@ static int read_one(int dirfd, const char *uid, const char *name, struct record 
 	buf_init(&text, RECORD_TEXT_MAX);
 	err_clear(e);
 	if (file_read(dirfd, name, &text, e) < 0 && !(e->kind == ERR_EXHAUSTED && e->sys == 0))
-		return -1;
+		return not_absent(e);
 	if (e->kind != ERR_NONE)
 		err_set(e, ERR_INVALID, "damaged record: too large");
 	else if (record_from_text(buf_str(&text), text.len, ret, e) == 0) {
@@ -101,8 +109,10 @@ int record_read(int state_fd, const struct volume_ref *ref, struct record *ret, 
 	if (!volume_ref_ok(ref))
 		return err_set(e, ERR_INVALID, "record: not the name of a pod's volume");
 	dirfd = open_pod(state_fd, ref->pod_uid);
-	if (dirfd < 0)
-		return err_sys(e, "open the pod's record directory");
+	if (dirfd < 0) {
+		err_sys(e, "open the pod's record directory");
+		return not_absent(e);
+	}
 	return read_one(dirfd, ref->pod_uid, ref->name, ret, e);
 }
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,6 +38,18 @@ void pods_remove(struct pods *p)
 	close(p->fd);
 	assert_int_equal(umount2(p->root, MNT_DETACH), 0);
 	assert_int_equal(rmdir(p->root), 0);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	return where->level ? remove(path) : 0;
+}
+
+void empty_directory(const char *path)
+{
+	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static void make_directories(const char *path)

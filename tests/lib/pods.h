@@ -50,6 +50,9 @@ void subject_make_flat(struct subject *s, const char *path);
 void subject_make(struct subject *s, const char *options);
 void subject_remove(struct subject *s);
 
+/* Removes all that is in a directory. */
+void empty_directory(const char *path);
+
 /* The path of an entry of the volume. Good for the next seven calls. */
 const char *subject_at(const struct subject *s, const char *name);
 
