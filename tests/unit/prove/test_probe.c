@@ -1,0 +1,707 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prove/probe.h"
+
+#include "base/limits.h"
+#include "tests/lib/pki.h"
+#include "tests/lib/tls_server.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/ssl.h>
+
+static struct pki pki;
+static struct loop *loop;
+static X509 *leaf;
+static X509 *chain[3]; /* leaf, intermediate */
+static struct tls_behaviour plain;
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+static const char *const version_names[] = {"TLSv1.2", "TLSv1.3"};
+
+static X509 *sign(const struct pki_cert *what, EVP_PKEY *key)
+{
+	return pki_sign(what, key, pki.intermediate, pki.intermediate_key);
+}
+
+static int setup(void **state _unused_)
+{
+	struct err e;
+
+	pki_init(&pki);
+	leaf = sign(&(struct pki_cert){0}, pki_key(PKI_P256, 2));
+	chain[0] = leaf;
+	chain[1] = pki.intermediate;
+	plain = (struct tls_behaviour){.identity = {chain, pki_key(PKI_P256, 2)}};
+	return loop_new(clock_system(), &loop, &e);
+}
+
+static int teardown(void **state _unused_)
+{
+	loop = loop_free(loop);
+	X509_free(leaf);
+	pki_done(&pki);
+	return 0;
+}
+
+static void on_done(void *arg, const struct probe_report *report)
+{
+	*(struct probe_report *)arg = *report;
+	loop_stop(loop);
+}
+
+static void on_late(void *arg _unused_)
+{
+	fail_msg("the probe never ended");
+}
+
+static struct probe_target target_of(const struct tls_server *s)
+{
+	return (struct probe_target){.address = "127.0.0.1", .port = s->port};
+}
+
+/* Runs one probe to its end. */
+static struct probe_report probe(const struct probe_target *t)
+{
+	struct probe_report report = {0};
+	struct loop_timer *late;
+	struct probe *p;
+	struct err e;
+
+	assert_int_equal(loop_timer_new(loop, on_late, NULL, &late, &e), 0);
+	loop_timer_set(late, 20 * SECOND_MS);
+	if (probe_start(loop, t, on_done, &report, &p, &e) < 0)
+		fail_msg("probe_start: %s", e.message);
+	assert_int_equal(loop_run(loop, &e), 0);
+	probe_free(p);
+	loop_timer_free(late);
+	if (report.result == PROBE_SEEN)
+		assert_int_equal(report.e.kind, ERR_NONE);
+	else
+		assert_int_not_equal(report.e.kind, ERR_NONE);
+	return report;
+}
+
+static struct probe_report probe_served(tls_serve_fn serve, const void *arg)
+{
+	_cleanup_tls_server_ struct tls_server s;
+	struct probe_target t;
+
+	tls_server_start(&s, NULL, serve, arg);
+	t = target_of(&s);
+	return probe(&t);
+}
+
+static void assert_seen(const struct probe_report *r, X509 *expected)
+{
+	struct fingerprint f;
+
+	if (r->result != PROBE_SEEN)
+		fail_msg("not seen: %s", r->e.message);
+	pki_leaf_fingerprint(expected, &f);
+	assert_true(fingerprint_equal(&r->leaf, &f));
+}
+
+static void assert_not_seen(const struct probe_report *r, enum probe_result expected)
+{
+	if (r->result != expected)
+		fail_msg("result %d: %s", r->result, r->e.message);
+	assert_false(fingerprint_is_set(&r->leaf));
+}
+
+static void leaf_is_seen_with_either_version_and_every_key(void **state _unused_)
+{
+	static const enum pki_type types[] = {PKI_P256,    PKI_P384,    PKI_P521,
+					      PKI_ED25519, PKI_RSA2048, PKI_RSA1024};
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+			EVP_PKEY *key = pki_key(types[i], 2);
+			X509 *own = sign(&(struct pki_cert){.not_after_s = 4000000000}, key);
+			X509 *const own_chain[] = {own, pki.intermediate, NULL};
+			struct tls_behaviour b = {.identity = {own_chain, key},
+						  .version = versions[v]};
+			struct probe_report r = probe_served(tls_serve, &b);
+
+			assert_seen(&r, own);
+			assert_int_equal(r.not_after_s, 4000000000);
+			assert_string_equal(r.version, version_names[v]);
+			assert_false(r.client_refused);
+			X509_free(own);
+		}
+}
+
+static void expired_leaf_is_seen_too(void **state _unused_)
+{
+	EVP_PKEY *key = pki_key(PKI_P256, 2);
+	X509 *old =
+	    sign(&(struct pki_cert){.not_before_s = 1000000000, .not_after_s = 1100000000}, key);
+	X509 *const old_chain[] = {old, NULL};
+	struct tls_behaviour b = {.identity = {old_chain, key}};
+	struct probe_report r = probe_served(tls_serve, &b);
+
+	assert_seen(&r, old);
+	X509_free(old);
+}
+
+static void name_chooses_among_certificates(void **state _unused_)
+{
+	EVP_PKEY *key = pki_key(PKI_P256, 3);
+	X509 *other = sign(&(struct pki_cert){.sans = "DNS:other.example"}, key);
+	X509 *const other_chain[] = {other, NULL};
+	_cleanup_tls_server_ struct tls_server s;
+	struct tls_behaviour b = plain;
+	struct probe_target t;
+	struct probe_report r;
+
+	b.other_sni = "other.example";
+	b.other = (struct tls_identity){other_chain, key};
+	tls_server_start(&s, NULL, tls_serve, &b);
+	t = target_of(&s);
+	r = probe(&t);
+	assert_seen(&r, leaf);
+	t.sni = "other.example";
+	r = probe(&t);
+	assert_seen(&r, other);
+	t.sni = "localhost";
+	r = probe(&t);
+	assert_seen(&r, leaf);
+	X509_free(other);
+}
+
+static void protocol_is_offered(void **state _unused_)
+{
+	_cleanup_tls_server_ struct tls_server s;
+	struct tls_behaviour b = plain;
+	struct probe_target t;
+	struct probe_report r;
+
+	b.alpn = "h2";
+	tls_server_start(&s, NULL, tls_serve, &b);
+	t = target_of(&s);
+	t.alpn = "http/1.1,h2";
+	r = probe(&t);
+	assert_seen(&r, leaf);
+	t.alpn = "smtp";
+	r = probe(&t);
+	assert_not_seen(&r, PROBE_BROKEN);
+	assert_non_null(strstr(r.e.message, "alert"));
+}
+
+static void unusable_targets_are_refused_at_once(void **state _unused_)
+{
+	_cleanup_free_ char *long_name = calloc(1, 400);
+	uint8_t x = 0;
+	struct secret no_pem = {.data = &x, .len = 1};
+	struct probe_target targets[] = {
+	    {.address = "localhost", .port = 1},
+	    {.address = "", .port = 1},
+	    {.address = "127.0.0.1", .port = 1, .alpn = "h2,,x"},
+	    {.address = "127.0.0.1", .port = 1, .alpn = ""},
+	    {.address = "127.0.0.1", .port = 1, .sni = memset(long_name, 'a', 399)},
+	    {.address = "127.0.0.1", .port = 1, .client_cert = &no_pem, .client_key = &no_pem}};
+
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		struct probe *p;
+		struct err e;
+
+		assert_int_equal(probe_start(loop, &targets[i], on_done, NULL, &p, &e), -1);
+		assert_int_equal(e.kind, ERR_INVALID);
+	}
+}
+
+/* A client's pair from the given CA, as the probe takes it. */
+struct client {
+	struct secret cert, key;
+};
+
+static void client_init(struct client *c, X509 *ca, EVP_PKEY *ca_key)
+{
+	EVP_PKEY *key = pki_key(PKI_RSA2048, 0);
+	X509 *cert = pki_sign(&(struct pki_cert){.subject = "CN=client"}, key, ca, ca_key);
+	_cleanup_free_ char *cert_pem = pki_cert_pem(cert);
+	_cleanup_free_ char *key_pem = pki_key_pem(key, PKI_PKCS8);
+	struct err e;
+
+	*c = (struct client){0};
+	assert_int_equal(secret_copy(&c->cert, cert_pem, strlen(cert_pem), &e), 0);
+	assert_int_equal(secret_copy(&c->key, key_pem, strlen(key_pem), &e), 0);
+	X509_free(cert);
+}
+
+static void client_done(struct client *c)
+{
+	secret_done(&c->cert);
+	secret_done(&c->key);
+}
+
+static void leaf_is_seen_whatever_the_server_thinks_of_our_certificate(void **state _unused_)
+{
+	_cleanup_(client_done) struct client good;
+	_cleanup_(client_done) struct client foreign;
+	EVP_PKEY *foreign_key = pki_key(PKI_P256, 3);
+	X509 *foreign_ca = pki_sign(&(struct pki_cert){.subject = "CN=Foreign", .ca = true},
+				    foreign_key, NULL, foreign_key);
+
+	client_init(&good, pki.root, pki.root_key);
+	client_init(&foreign, foreign_ca, foreign_key);
+	for (size_t i = 0; i < 2 * ARRAY_LEN(versions); i++) {
+		_cleanup_tls_server_ struct tls_server s;
+		struct tls_behaviour b = plain;
+		struct probe_target t;
+		struct probe_report r;
+
+		b.version = versions[i / 2];
+		b.no_tickets = i % 2;
+		b.client_ca = pki.root;
+		tls_server_start(&s, NULL, tls_serve, &b);
+
+		t = target_of(&s);
+		t.client_cert = &good.cert;
+		t.client_key = &good.key;
+		r = probe(&t);
+		assert_seen(&r, leaf);
+		assert_false(r.client_refused);
+		assert_true(r.took_ms < LIMIT_PROBE_MS);
+
+		t.client_cert = &foreign.cert;
+		t.client_key = &foreign.key;
+		r = probe(&t);
+		assert_seen(&r, leaf);
+		assert_true(r.client_refused);
+
+		t.client_cert = NULL;
+		t.client_key = NULL;
+		r = probe(&t);
+		assert_seen(&r, leaf);
+		assert_true(r.client_refused);
+	}
+	X509_free(foreign_ca);
+}
+
+/* The public part of one key with the private part of another: it passes for the first until it
+ * signs. */
+static EVP_PKEY *stolen_rsa(EVP_PKEY *victim, EVP_PKEY *other)
+{
+	BIGNUM *n = NULL;
+	BIGNUM *e = NULL;
+	BIGNUM *d = NULL;
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+
+	assert_true(EVP_PKEY_get_bn_param(victim, OSSL_PKEY_PARAM_RSA_N, &n) &&
+		    EVP_PKEY_get_bn_param(victim, OSSL_PKEY_PARAM_RSA_E, &e) &&
+		    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_RSA_D, &d));
+	assert_true(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) &&
+		    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e) &&
+		    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_D, d));
+	params = OSSL_PARAM_BLD_to_param(bld);
+	assert_true(EVP_PKEY_fromdata_init(ctx) > 0 &&
+		    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(n);
+	BN_free(e);
+	BN_clear_free(d);
+	return key;
+}
+
+static EVP_PKEY *stolen_ec(EVP_PKEY *victim, EVP_PKEY *other)
+{
+	uint8_t point[256];
+	size_t len;
+	BIGNUM *d = NULL;
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+
+	assert_true(EVP_PKEY_get_octet_string_param(victim, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY,
+						    point, sizeof(point), &len) &&
+		    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_PRIV_KEY, &d));
+	assert_true(OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
+		    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, len) &&
+		    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d));
+	params = OSSL_PARAM_BLD_to_param(bld);
+	assert_true(EVP_PKEY_fromdata_init(ctx) > 0 &&
+		    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	EVP_PKEY_CTX_free(ctx);
+	BN_clear_free(d);
+	return key;
+}
+
+static void leaf_without_its_key_is_not_seen(void **state _unused_)
+{
+	EVP_PKEY *victims[] = {pki_key(PKI_P256, 2), pki_key(PKI_RSA2048, 0)};
+	EVP_PKEY *stolen[] = {stolen_ec(victims[0], pki_key(PKI_P256, 3)),
+			      stolen_rsa(victims[1], pki_key(PKI_RSA2048, 1))};
+
+	for (size_t i = 0; i < ARRAY_LEN(stolen); i++) {
+		for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+			X509 *own = sign(&(struct pki_cert){0}, victims[i]);
+			X509 *const own_chain[] = {own, NULL};
+			struct tls_behaviour b = {.identity = {own_chain, stolen[i]},
+						  .version = versions[v]};
+			struct probe_report r = probe_served(tls_serve, &b);
+
+			assert_not_seen(&r, PROBE_BROKEN);
+			assert_non_null(strstr(r.e.message, "signature"));
+			X509_free(own);
+		}
+		EVP_PKEY_free(stolen[i]);
+	}
+}
+
+static void key_exchange_without_signature_is_not_offered(void **state _unused_)
+{
+	EVP_PKEY *key = pki_key(PKI_RSA2048, 0);
+	X509 *own = sign(&(struct pki_cert){.no_constraints = true}, key);
+	X509 *const own_chain[] = {own, NULL};
+	struct tls_behaviour b = {
+	    .identity = {own_chain, key}, .version = TLS1_2_VERSION, .ciphers = "kRSA"};
+	struct probe_report r = probe_served(tls_serve, &b);
+
+	assert_not_seen(&r, PROBE_BROKEN);
+	b.ciphers = "DHE";
+	b.dh_group = "ffdhe2048";
+	r = probe_served(tls_serve, &b);
+	assert_seen(&r, own);
+	X509_free(own);
+}
+
+static void slow_numbers_of_a_server_are_refused(void **state _unused_)
+{
+	EVP_PKEY *key = pki_key(PKI_RSA2048, 0);
+	X509 *own = sign(&(struct pki_cert){0}, key);
+	X509 *const own_chain[] = {own, NULL};
+	struct tls_behaviour b = {.identity = {own_chain, key},
+				  .version = TLS1_2_VERSION,
+				  .ciphers = "DHE",
+				  .dh_group = "ffdhe6144"};
+	struct probe_report r = probe_served(tls_serve, &b);
+
+	assert_not_seen(&r, PROBE_BROKEN);
+	X509_free(own);
+}
+
+static void old_versions_are_broken(void **state _unused_)
+{
+	struct tls_behaviour b = plain;
+	struct probe_report r;
+
+	b.version = TLS1_1_VERSION;
+	r = probe_served(tls_serve, &b);
+	assert_not_seen(&r, PROBE_BROKEN);
+}
+
+static void long_chain_is_seen_up_to_the_maximum(void **state _unused_)
+{
+	char comment[12000];
+	EVP_PKEY *key = pki_key(PKI_P256, 2);
+	X509 *big[12] = {NULL};
+	struct tls_behaviour b = {.identity = {big, key}};
+	struct probe_report r;
+
+	memset(comment, 'x', sizeof(comment));
+	memcpy(comment, "nsComment=", 10);
+	comment[sizeof(comment) - 1] = '\0';
+	for (size_t i = 0; i < 8; i++)
+		big[i] = sign(&(struct pki_cert){.extension = {comment}}, key);
+	r = probe_served(tls_serve, &b);
+	assert_seen(&r, big[0]);
+	for (size_t i = 8; i < 11; i++)
+		big[i] = sign(&(struct pki_cert){.extension = {comment}}, key);
+	r = probe_served(tls_serve, &b);
+	assert_not_seen(&r, PROBE_BROKEN);
+	for (size_t i = 0; i < 11; i++)
+		X509_free(big[i]);
+}
+
+/* What a raw server sends, after it has read something; then it closes, or waits for the client to
+ * do so. */
+struct speech {
+	const char *bytes;
+	size_t len;
+	unsigned times;
+	bool wait;
+};
+
+static void wait_for_close(int fd)
+{
+	char bytes[4096];
+
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+}
+
+static void speak(int fd, const void *arg)
+{
+	const struct speech *s = arg;
+	char hello[1024];
+
+	if (read(fd, hello, sizeof(hello)) <= 0)
+		return;
+	for (unsigned i = 0; i < s->times; i++)
+		if (write(fd, s->bytes, s->len) != (ssize_t)s->len)
+			return;
+	if (s->wait)
+		wait_for_close(fd);
+}
+
+#define SPEECH(text, n) ((struct speech){(text), sizeof(text) - 1, (n), true})
+
+static void strange_servers_are_broken(void **state _unused_)
+{
+	/* A record with as many HelloRequests as go in, which a client has to ignore. */
+	static char hello_requests[5 + 16384] = {22, 3, 3, 64, 0};
+	const struct speech speeches[] = {
+	    SPEECH("HTTP/1.1 400 Bad Request\r\n\r\n", 1),
+	    SPEECH("SSH-2.0-OpenSSH_9.2\r\n", 1),
+	    SPEECH("\x15\x03\x03\x00\x02\x02\x28", 1),         /* alert: handshake_failure */
+	    SPEECH("\x15\x03\x03\x00\x02\x01\x00", 1),         /* alert: close_notify */
+	    SPEECH("\x15\x03\x03\x00\x02\x01\x5a", 1000),      /* warnings without end */
+	    SPEECH("\x16\x03\x03\x00\x04\x02\xff\xff\xff", 1), /* a ServerHello of 16 MiB */
+	    SPEECH("\x17\x03\x03\x00\x01x", 100),              /* data before the handshake */
+	    SPEECH("\x14\x03\x03\x00\x01\x01", 100000),        /* ChangeCipherSpec without end */
+	    {hello_requests, sizeof(hello_requests), 100, true},
+	    SPEECH("\0", 200000),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(speeches); i++) {
+		struct probe_report r = probe_served(speak, &speeches[i]);
+
+		if (r.result != PROBE_BROKEN)
+			fail_msg("speech %zu: result %d, %s", i, r.result, r.e.message);
+		assert_not_seen(&r, PROBE_BROKEN);
+		assert_true(r.took_ms < LIMIT_PROBE_MS);
+	}
+}
+
+static void close_at_once(int fd _unused_, const void *arg _unused_)
+{
+}
+
+static void closing_servers_are_broken(void **state _unused_)
+{
+	const struct speech nothing = {"", 0, 0, false};
+	const struct speech half = {"\x16\x03\x03\x40\x00\x02", 6, 1, false};
+	struct probe_report r = probe_served(close_at_once, NULL);
+
+	assert_not_seen(&r, PROBE_BROKEN);
+	r = probe_served(speak, &nothing);
+	assert_not_seen(&r, PROBE_BROKEN);
+	r = probe_served(speak, &half);
+	assert_not_seen(&r, PROBE_BROKEN);
+}
+
+static void stay_silent(int fd, const void *arg _unused_)
+{
+	wait_for_close(fd);
+}
+
+static void trickle(int fd, const void *arg _unused_)
+{
+	static const char record[] = "\x16\x03\x03\x40\x00\x02\x00\x3f\x00";
+	const struct timespec pause = {.tv_nsec = 20000000};
+
+	for (size_t i = 0; i < 10000; i++) {
+		const char *byte = i < sizeof(record) ? &record[i] : "";
+
+		if (send(fd, byte, 1, MSG_NOSIGNAL) != 1)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void deadline_ends_silent_and_slow_servers(void **state _unused_)
+{
+	const tls_serve_fn slow[] = {stay_silent, trickle};
+
+	for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+		_cleanup_tls_server_ struct tls_server s;
+		struct probe_target t;
+		struct probe_report r;
+
+		tls_server_start(&s, NULL, slow[i], NULL);
+		t = target_of(&s);
+		t.deadline_ms = 300;
+		r = probe(&t);
+		assert_not_seen(&r, PROBE_NO_CONNECTION);
+		assert_int_equal(r.e.kind, ERR_TIMEOUT);
+		assert_in_range(r.took_ms, 290, 5000);
+	}
+}
+
+static void leaf_seen_before_the_deadline_counts(void **state _unused_)
+{
+	_cleanup_(client_done) struct client good;
+	_cleanup_tls_server_ struct tls_server s;
+	struct tls_behaviour b = plain;
+	struct probe_target t;
+	struct probe_report r;
+
+	client_init(&good, pki.root, pki.root_key);
+	b.client_ca = pki.root;
+	b.no_tickets = true;
+	b.hang = true;
+	tls_server_start(&s, NULL, tls_serve, &b);
+	t = target_of(&s);
+	t.client_cert = &good.cert;
+	t.client_key = &good.key;
+	t.deadline_ms = 300;
+	r = probe(&t);
+	assert_seen(&r, leaf);
+	assert_false(r.client_refused);
+}
+
+static void no_listener_is_no_connection(void **state _unused_)
+{
+	struct tls_server s;
+	struct probe_target t;
+	struct probe_report r;
+
+	tls_server_start(&s, NULL, stay_silent, NULL);
+	t = target_of(&s);
+	tls_server_stop(&s);
+	r = probe(&t);
+	assert_not_seen(&r, PROBE_NO_CONNECTION);
+	assert_int_equal(r.e.sys, ECONNREFUSED);
+
+	/* TEST-NET-1: no route in a namespace, no answer elsewhere. */
+	t = (struct probe_target){.address = "192.0.2.1", .port = 443, .deadline_ms = 300};
+	r = probe(&t);
+	assert_not_seen(&r, PROBE_NO_CONNECTION);
+}
+
+static void ipv6_is_an_address_too(void **state _unused_)
+{
+	_cleanup_close_ int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	_cleanup_tls_server_ struct tls_server s = {0};
+	struct probe_target t = {.address = "::1"};
+	struct probe_report r;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		fprintf(stderr, "SKIP: no IPv6 here\n");
+		skip();
+	}
+	tls_server_start(&s, "::1", tls_serve, &plain);
+	t.port = s.port;
+	r = probe(&t);
+	assert_seen(&r, leaf);
+}
+
+static size_t open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count;
+}
+
+static void on_forbidden(void *arg _unused_, const struct probe_report *report _unused_)
+{
+	fail_msg("a freed probe has called back");
+}
+
+static void stop(void *arg _unused_)
+{
+	loop_stop(loop);
+}
+
+static void freed_probe_never_calls_back(void **state _unused_)
+{
+	static const int after_ms[] = {-1, 0, 1, 3, 50};
+	_cleanup_tls_server_ struct tls_server s;
+	size_t before;
+
+	tls_server_start(&s, NULL, stay_silent, NULL);
+	before = open_descriptors();
+	for (size_t i = 0; i < ARRAY_LEN(after_ms); i++) {
+		struct probe_target t = target_of(&s);
+		struct loop_timer *timer;
+		struct probe *p;
+		struct err e;
+
+		assert_int_equal(probe_start(loop, &t, on_forbidden, NULL, &p, &e), 0);
+		assert_int_equal(loop_timer_new(loop, stop, NULL, &timer, &e), 0);
+		if (after_ms[i] >= 0) {
+			loop_timer_set(timer, after_ms[i]);
+			assert_int_equal(loop_run(loop, &e), 0);
+		}
+		assert_null(probe_free(p));
+		loop_timer_set(timer, 1);
+		assert_int_equal(loop_run(loop, &e), 0);
+		loop_timer_free(timer);
+	}
+	assert_int_equal(open_descriptors(), before);
+}
+
+static struct probe *own;
+
+static void free_own(void *arg, const struct probe_report *report)
+{
+	own = probe_free(own);
+	on_done(arg, report);
+}
+
+static void probe_may_be_freed_by_its_callback(void **state _unused_)
+{
+	_cleanup_tls_server_ struct tls_server s;
+	struct probe_report r = {0};
+	struct probe_target t;
+	struct err e;
+
+	tls_server_start(&s, NULL, tls_serve, &plain);
+	t = target_of(&s);
+	assert_int_equal(probe_start(loop, &t, free_own, &r, &own, &e), 0);
+	assert_int_equal(loop_run(loop, &e), 0);
+	assert_null(own);
+	assert_seen(&r, leaf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(leaf_is_seen_with_either_version_and_every_key),
+	    cmocka_unit_test(expired_leaf_is_seen_too),
+	    cmocka_unit_test(name_chooses_among_certificates),
+	    cmocka_unit_test(protocol_is_offered),
+	    cmocka_unit_test(unusable_targets_are_refused_at_once),
+	    cmocka_unit_test(leaf_is_seen_whatever_the_server_thinks_of_our_certificate),
+	    cmocka_unit_test(leaf_without_its_key_is_not_seen),
+	    cmocka_unit_test(key_exchange_without_signature_is_not_offered),
+	    cmocka_unit_test(slow_numbers_of_a_server_are_refused),
+	    cmocka_unit_test(old_versions_are_broken),
+	    cmocka_unit_test(long_chain_is_seen_up_to_the_maximum),
+	    cmocka_unit_test(strange_servers_are_broken),
+	    cmocka_unit_test(closing_servers_are_broken),
+	    cmocka_unit_test(deadline_ends_silent_and_slow_servers),
+	    cmocka_unit_test(leaf_seen_before_the_deadline_counts),
+	    cmocka_unit_test(no_listener_is_no_connection),
+	    cmocka_unit_test(ipv6_is_an_address_too),
+	    cmocka_unit_test(freed_probe_never_calls_back),
+	    cmocka_unit_test(probe_may_be_freed_by_its_callback),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
