@@ -128,11 +128,9 @@ static void set_dh(SSL_CTX *ctx, const char *group)
 	EVP_PKEY_CTX_free(gen);
 }
 
-static SSL_CTX *set_up(const struct tls_behaviour *b)
+static SSL_CTX *set_up(struct tls_behaviour *b)
 {
 	SSL_CTX *ctx = new_context(&b->identity);
-	/* OpenSSL's callbacks take void *. */
-	void *arg = (void *)(uintptr_t)b;
 
 	if (b->version)
 		need(SSL_CTX_set_min_proto_version(ctx, b->version) &&
@@ -144,10 +142,10 @@ static SSL_CTX *set_up(const struct tls_behaviour *b)
 		set_dh(ctx, b->dh_group);
 	if (b->other_sni) {
 		SSL_CTX_set_tlsext_servername_callback(ctx, on_sni);
-		SSL_CTX_set_tlsext_servername_arg(ctx, arg);
+		SSL_CTX_set_tlsext_servername_arg(ctx, b);
 	}
 	if (b->alpn)
-		SSL_CTX_set_alpn_select_cb(ctx, on_alpn, arg);
+		SSL_CTX_set_alpn_select_cb(ctx, on_alpn, b);
 	if (b->client_ca) {
 		X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), b->client_ca);
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -159,14 +157,14 @@ static SSL_CTX *set_up(const struct tls_behaviour *b)
 
 void tls_serve(int fd, const void *behaviour)
 {
-	SSL_CTX *ctx = set_up(behaviour);
+	struct tls_behaviour b = *(const struct tls_behaviour *)behaviour;
+	SSL_CTX *ctx = set_up(&b);
 	SSL *ssl = SSL_new(ctx);
-	const struct tls_behaviour *b = behaviour;
 	char bytes[256];
 
 	need(ssl && SSL_set_fd(ssl, fd), "a TLS session");
 	if (SSL_accept(ssl) == 1) {
-		if (b->hang)
+		if (b.hang)
 			pause();
 		while (SSL_read(ssl, bytes, sizeof(bytes)) > 0)
 			;
