@@ -59,10 +59,12 @@ $(O)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # One test program per header: tests/unit/FOLDER/test_HEADER.c. Tests of what runs in the hand link only libhand.a; a test
-# of both sides, or of what only the head has, links libhead.a. tests/lib is what tests share.
+# of both sides, or of what only the head has, links libhead.a; those of the stand-in server its library too. tests/lib is what
+# tests share.
 hand_tests := $(foreach d,base volume notify sandbox hand,$(wildcard tests/unit/$(d)/test_*.c))
-head_tests := $(filter-out $(hand_tests),$(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
-tests := $(patsubst %.c,$(O)/%,$(hand_tests) $(head_tests))
+api_tests := $(wildcard tests/unit/apiserver/test_*.c)
+head_tests := $(filter-out $(hand_tests) $(api_tests),$(wildcard tests/unit/*/test_*.c tests/integration/test_*.c))
+tests := $(patsubst %.c,$(O)/%,$(hand_tests) $(api_tests) $(head_tests))
 testlib_src := $(wildcard tests/lib/*.c)
 test_libs := -Wl,-u,test_filter -lcmocka
 $(O)/libtest.a: $(call obj,$(testlib_src))
@@ -72,6 +74,10 @@ $(patsubst %.c,$(O)/%,$(hand_tests)): $(O)/%: $(O)/%.o $(call obj,$(wipe)) $(O)/
 $(patsubst %.c,$(O)/%,$(head_tests)): $(O)/%: $(O)/%.o $(call obj,$(wipe)) $(O)/libtest.a $(O)/libhead.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(test_libs) $(head_libs)
+
+$(patsubst %.c,$(O)/%,$(api_tests)): $(O)/%: $(O)/%.o $(call obj,$(wipe)) $(O)/libtest.a $(O)/libapiserver.a $(O)/libhead.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(test_libs) -levent_openssl $(head_libs)
 
 # The stand-in API server (tests/apiserver), and other programs that tests start: tests/tools/NAME.c
 apiserver_src := $(filter-out tests/apiserver/main.c,$(wildcard tests/apiserver/*.c))

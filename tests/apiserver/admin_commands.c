@@ -323,6 +323,7 @@ static int do_set(struct api *a, struct json_object *command, struct evbuffer *o
 	(void)out;
 	(void)e;
 	a->list_wait_ms = (int)gojson_int(command, "list_wait_ms", a->list_wait_ms);
+	a->second_ms = (int)gojson_int(command, "second_ms", a->second_ms);
 	a->bookmark_ms = (int)gojson_int(command, "bookmark_ms", a->bookmark_ms);
 	return 0;
 }

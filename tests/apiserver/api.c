@@ -127,9 +127,9 @@ static bool accepts_clause(const char *clause, bool *ret_partial)
 	return typed && (*ret_partial || !strstr(clause, "as="));
 }
 
-static int negotiate(struct call *c, struct failure *f)
+/* People's clients get indented JSON. */
+static void choose_pretty(struct call *c)
 {
-	const char *accept = wire_header(c->x, "Accept");
 	const char *agent = wire_header(c->x, "User-Agent");
 	const char *pretty = route_query(&c->route, "pretty");
 	static const char *const browsers[] = {"curl", "Wget", "Mozilla/5.0"};
@@ -137,6 +137,11 @@ static int negotiate(struct call *c, struct failure *f)
 		c->pretty = c->pretty || !strncmp(agent, browsers[i], strlen(browsers[i]));
 	if (pretty)
 		c->pretty = route_query_true(&c->route, "pretty");
+}
+
+static int negotiate(struct call *c, struct failure *f)
+{
+	const char *accept = wire_header(c->x, "Accept");
 	if (!accept)
 		return 0;
 	_cleanup_free_ char *copy = strdup(accept);
@@ -193,7 +198,6 @@ static void serve_resource(struct call *c)
 	if (wire_body_too_large(c->x)) {
 		failure_set(&f, 413, "RequestEntityTooLarge",
 			    "Request entity too large: limit is %d", VALIDATE_BODY_BYTES);
-		failure_details(&f, NULL, NULL, NULL);
 		call_fail(c, &f);
 		return;
 	}
@@ -202,6 +206,7 @@ static void serve_resource(struct call *c)
 
 void handle_call(struct call *c)
 {
+	choose_pretty(c);
 	switch (c->route.kind) {
 	case ROUTE_RESOURCE:
 		serve_resource(c);
@@ -214,13 +219,18 @@ void handle_call(struct call *c)
 		gojson_set(version, "major", "1");
 		gojson_set(version, "minor", "37");
 		gojson_set(version, "gitVersion", "v1.37.2");
-		c->pretty = true;
 		call_answer(c, 200, version);
 		break;
 	}
 	default:
 		answer_text(c, 404, "404 page not found\n");
 	}
+}
+
+void handle_stranger(struct call *c, const struct failure *f)
+{
+	choose_pretty(c);
+	call_fail(c, f);
 }
 
 /* What a fault answers in place of the server. */

@@ -31,6 +31,7 @@ struct api {
 	struct admin *admin;
 	LIST_HEAD(, watch) watches;
 	size_t watch_count;
+	int second_ms;    /* how long a second of timeoutSeconds lasts */
 	bool silent;      /* on the way down: watches are open and say nothing */
 	int list_wait_ms; /* how long a LIST waits for a resourceVersion of the future */
 	int bookmark_ms;  /* between two bookmarks of a watch */

@@ -92,7 +92,7 @@ static void on_request(void *arg, struct wire_exchange *x)
 	if (c->fault)
 		handle_fault(c);
 	else if (known < 0)
-		call_fail(c, &f);
+		handle_stranger(c, &f);
 	else
 		handle_call(c);
 }
@@ -223,6 +223,7 @@ int apiserver_new(struct event_base *base, const struct apiserver_options *optio
 	s->api.base = base;
 	s->api.list_wait_ms = LIST_WAIT_MS;
 	s->api.bookmark_ms = BOOKMARK_MS;
+	s->api.second_ms = 1000;
 	LIST_INIT(&s->api.watches);
 	if (set_up(s, options, e) < 0) {
 		apiserver_free(s);

@@ -45,7 +45,7 @@ void auth_add_token(struct auth *a, const char *token, const char *user,
 void auth_remove_token(struct auth *a, const char *token);
 /* Takes the rule. */
 void auth_add_rule(struct auth *a, struct json_object *rule);
-/* Removes the rules of a user or group; NULL: all. */
+/* Removes the rules of a user or group; NULL: all but what every cluster allows. */
 void auth_remove_rules(struct auth *a, const char *subject);
 
 /*

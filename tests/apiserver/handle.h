@@ -9,5 +9,7 @@
 
 /* Serves a call whose user is known. */
 void handle_call(struct call *c);
+/* Refuses one whose token is unknown. */
+void handle_stranger(struct call *c, const struct failure *f);
 /* Serves it as its fault says. */
 void handle_fault(struct call *c);

@@ -10,7 +10,7 @@
 #define TIMEOUT_S 2700
 
 /* A bookmark is sent this long before the end. */
-#define LAST_BOOKMARK_MS 2000
+#define LAST_BOOKMARK_S 2
 
 struct watch {
 	LIST_ENTRY(watch) link;
@@ -256,13 +256,14 @@ static void send_initial(struct watch *w)
 static void set_timers(struct watch *w)
 {
 	uint64_t timeout_s = w->options.timeout_s ? w->options.timeout_s : TIMEOUT_S;
-	int64_t timeout_ms = (int64_t)timeout_s * 1000;
+	int second_ms = w->call->api->second_ms;
+	int64_t timeout_ms = (int64_t)timeout_s * second_ms;
 	after(w->end, timeout_ms);
 	if (!w->options.bookmarks)
 		return;
 	after(w->mark, w->call->api->bookmark_ms);
-	if (timeout_ms > LAST_BOOKMARK_MS)
-		after(w->last, timeout_ms - LAST_BOOKMARK_MS);
+	if (timeout_s > LAST_BOOKMARK_S)
+		after(w->last, timeout_ms - LAST_BOOKMARK_S * second_ms);
 }
 
 void watch_start(struct call *c)

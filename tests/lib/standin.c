@@ -26,6 +26,7 @@
 static void find_program(char *ret, size_t size)
 {
 	char path[PATH_MAX];
+	struct stat st;
 	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	assert_true(len > 0);
 	path[len] = '\0';
