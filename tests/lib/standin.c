@@ -31,7 +31,6 @@ static void find_program(char *ret, size_t size)
 	assert_true(len > 0);
 	path[len] = '\0';
 	for (char *slash; (slash = strrchr(path, '/')); *slash = '\0') {
-		struct stat st;
 		snprintf(ret, size, "%.*s/apiserver", (int)(slash - path), path);
 		if (stat(ret, &st) == 0 && S_ISREG(st.st_mode))
 			return;
