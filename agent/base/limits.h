@@ -145,6 +145,10 @@
 #define LIMIT_HTTP_CONNECTIONS 64             /* on the metrics listener */
 #define LIMIT_HTTP_REQUEST_MS (5 * SECOND_MS) /* from accept to the last byte */
 #define LIMIT_HTTP_HEADERS (8 * KIB)
+#define LIMIT_HTTP_BODY (16 * MIB)             /* a page of 4096 bindings has 5 MiB */
+#define LIMIT_HTTP_PENDING (8 * MIB)           /* of all answers that clients have yet to read */
+#define LIMIT_HTTP_SMALL (4 * KIB)             /* answers that are given beyond that: health */
+#define LIMIT_HTTP_ACCEPT_MS 100               /* wait when there are no descriptors left */
 #define LIMIT_STATUS_CONNECTIONS 8            /* on the status socket */
 #define LIMIT_LOG_LINE (16 * KIB)             /* longer lines are cut by collectors */
 #define LIMIT_EVENT_NOTE 1024                 /* an Event's note */

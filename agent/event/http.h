@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * A small HTTP/1.1 responder for GET and HEAD (evhttp): metrics, health and status. Bounded in connections, header bytes and time per
- * request, which evhttp does not do by itself.
+ * A small HTTP/1.1 responder for GET and HEAD (evhttp): metrics, health and status. One request a
+ * connection, LIMIT_HTTP_REQUEST_MS from accept to the last byte. When max_connections are open the
+ * oldest that has not asked yet makes room. Answers that nobody reads are bounded too
+ * (LIMIT_HTTP_PENDING): beyond it, 503 to all but small ones.
  */
 
 #include "base/buf.h"
@@ -11,7 +13,8 @@
 
 struct http_server;
 
-/* Fills body and content type; returns the HTTP status. path has no query. Called on the loop. */
+/* Fills body and content type; returns the HTTP status. path has no query. Called on the loop; must
+ * not free the server. */
 typedef int (*http_handler_fn)(void *arg, const char *path, struct buf *body,
 			       const char **ret_content_type);
 

@@ -4,6 +4,7 @@
 #include "event/internal.h"
 
 #include <event2/event.h>
+#include <signal.h>
 
 struct loop {
 	struct event_base *base;
@@ -48,6 +49,7 @@ int loop_new(const struct clock *clock, struct loop **ret, struct err *e)
 		return err_set(e, ERR_EXHAUSTED, "could not make an event loop");
 	}
 	l->clock = clock;
+	signal(SIGPIPE, SIG_IGN);
 	*ret = l;
 	return 0;
 }

@@ -20,7 +20,10 @@ enum loop_events {
 	LOOP_WRITE = 2
 };
 
-/* Errors: EXHAUSTED. The clock is borrowed; timers of libevent count CLOCK_MONOTONIC. */
+/*
+ * Errors: EXHAUSTED. The clock is borrowed; timers of libevent count CLOCK_MONOTONIC. SIGPIPE is
+ * ignored from here on: libevent writes to sockets whose peer may be gone.
+ */
 int loop_new(const struct clock *clock, struct loop **ret, struct err *e) _must_check_;
 struct loop *loop_free(struct loop *l); /* sources must be freed before; returns NULL */
 

@@ -76,7 +76,7 @@ static _Noreturn void run(const struct target_plan *plan, const int *controls)
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		sigaction(signals[i], &action, NULL);
 	become(plan->comm, plan->cgroup);
-	for (unsigned i = 1; i <= plan->workers; i++) {
+	for (unsigned i = 1; i <= plan->workers && i <= TARGET_WORKERS; i++) {
 		pid_t worker = (pid_t)syscall(SYS_fork);
 
 		if (worker < 0)
@@ -99,7 +99,7 @@ static bool answer(int control, int *ret)
 
 bool target_start(struct target *t, const struct target_plan *plan)
 {
-	int theirs[1 + TARGET_WORKERS];
+	int theirs[1 + TARGET_WORKERS] = {0};
 	bool ready = true;
 
 	*t = (struct target){.count = 1 + plan->workers};

@@ -321,16 +321,18 @@ static void groups_without_end_do_not_hide_those_of_kubelet(void **state _unused
 /* A container's own groups may be nested deeper than anybody looks: the search ends. */
 static void depth_is_bounded(void **state _unused_)
 {
-	char path[PATH_MAX] = "pod" UID_A "/" ID_A;
+	char path[PATH_MAX];
 	struct fake f;
 
 	fake_init(&f);
-	fake_procs(&f, path, "5\n");
-	for (int i = 2; i < LIMIT_CGROUP_DEPTH; i++)
-		strcat(path, "/d");
-	fake_procs(&f, path, "6\n");
-	strcat(path, "/d");
-	fake_procs(&f, path, "7\n");
+	fake_procs(&f, "pod" UID_A "/" ID_A, "5\n");
+	for (int depth = LIMIT_CGROUP_DEPTH; depth <= LIMIT_CGROUP_DEPTH + 1; depth++) {
+		size_t n = (size_t)snprintf(path, sizeof(path), "pod" UID_A "/" ID_A);
+
+		for (int i = 2; i < depth; i++)
+			n += (size_t)snprintf(path + n, sizeof(path) - n, "/d");
+		fake_procs(&f, path, depth == LIMIT_CGROUP_DEPTH ? "6\n" : "7\n");
+	}
 	assert_members(&f, (const int[]){5, 6}, 2);
 	fake_done(&f);
 }

@@ -82,7 +82,7 @@ static void E10_process_without_handler_is_not_signalled(void **state _unused_)
 }
 
 /* A program in the container's group, started and waiting for the end of its input. */
-static pid_t start_program(const char *group, const char *const *argv, int *ret_input)
+static pid_t start_program(const char *group, char *const *argv, int *ret_input)
 {
 	int ready[2];
 	int in[2];
@@ -98,7 +98,7 @@ static pid_t start_program(const char *group, const char *const *argv, int *ret_
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!test_cgroup_write(group, "cgroup.procs", "0"))
 			_exit(1);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		execvp(argv[0], argv);
 		_exit(127);
 	}
 	close(in[0]);
@@ -114,7 +114,7 @@ static pid_t start_program(const char *group, const char *const *argv, int *ret_
 	return pid;
 }
 
-static void not_signalled_program(const char *const *argv)
+static void not_signalled_program(char *const *argv)
 {
 	struct scene s;
 	int status;
@@ -138,13 +138,20 @@ static void not_signalled_program(const char *const *argv)
 
 static void E10_shell_without_trap_is_not_signalled(void **state _unused_)
 {
-	not_signalled_program((const char *const[]){"sh", "-c", "echo; read line; exit 0", NULL});
+	char name[] = "sh";
+	char option[] = "-c";
+	char script[] = "echo; read line; exit 0";
+
+	not_signalled_program((char *const[]){name, option, script, NULL});
 }
 
 static void E10_python_without_handler_is_not_signalled(void **state _unused_)
 {
-	not_signalled_program((const char *const[]){
-	    "python3", "-c", "import sys; print(flush=True); sys.stdin.read()", NULL});
+	char name[] = "python3";
+	char option[] = "-c";
+	char script[] = "import sys; print(flush=True); sys.stdin.read()";
+
+	not_signalled_program((char *const[]){name, option, script, NULL});
 }
 
 static void E11_first_process_without_handler_is_named(void **state _unused_)
@@ -300,7 +307,7 @@ static void E13_hostile_fields_are_refused(void **state _unused_)
 					   "..",
 					   "../../proc/1",
 					   "0f2b7c1a",
-					   UID_A "/..",
+					   (UID_A "/.."),
 					   "0f2b7c1a\n6f0e-4a53-9d0b-3b1c5a7e9f10",
 					   "$(reboot)-6f0e-4a53-9d0b-3b1c5a7e9f"};
 	static const char *const ids[] = {"", "..", "../../proc/1", "abc", "a;b"};
