@@ -405,7 +405,7 @@ static void connections_that_end_at_once_leave_nothing(void **state _unused_)
 
 static void without_descriptors_it_waits_and_goes_on(void **state _unused_)
 {
-	int fillers[256];
+	int fillers[256] = {0};
 	struct pollfd p = {.events = POLLIN};
 	size_t count = 0;
 	struct scene s;
