@@ -78,12 +78,14 @@ static void on_entry(struct tracee *c, const struct trace *t, struct trace_resul
 		make_short(c, nr);
 	if (number != t->at && !(t->lasting && number > t->at))
 		return;
-	if (t->act == TRACE_KILL || t->act == TRACE_ERROR)
+	if (t->act != TRACE_SHORT && t->act != TRACE_NOTHING)
 		ret->nr = nr;
 	if (t->act == TRACE_KILL)
 		kill(c->pid, SIGKILL);
 	else if (t->act == TRACE_ERROR)
 		make_fail(c, t->error);
+	else if (t->act == TRACE_MEANWHILE)
+		t->meanwhile();
 }
 
 static void on_exit_of_call(struct tracee *c)

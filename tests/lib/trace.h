@@ -10,9 +10,10 @@
 
 enum trace_act {
 	TRACE_NOTHING,
-	TRACE_KILL,  /* before call number `at` is carried out */
-	TRACE_ERROR, /* call number `at` fails with `error`, and is not carried out */
-	TRACE_SHORT, /* every read and write is interrupted once, and then does one byte */
+	TRACE_KILL,      /* before call number `at` is carried out */
+	TRACE_ERROR,     /* call number `at` fails with `error`, and is not carried out */
+	TRACE_SHORT,     /* every read and write is interrupted once, and then does one byte */
+	TRACE_MEANWHILE, /* `meanwhile` is called before call number `at` is carried out */
 };
 
 struct trace {
@@ -21,6 +22,7 @@ struct trace {
 	bool lasting;            /* TRACE_ERROR: and each later one as well */
 	int error;               /* errno */
 	bool (*wanted)(long nr); /* NULL: all */
+	void (*meanwhile)(void);
 };
 
 struct trace_result {
