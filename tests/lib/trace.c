@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "tests/lib/trace.h"
 
+#include "base/defs.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -144,20 +143,33 @@ void trace_run(int (*fn)(void *arg), void *arg, const struct trace *t, struct tr
 	follow(&c, t, ret);
 }
 
-bool trace_is_file_call(long nr)
+static bool is_one_of(long nr, const long *calls, size_t count)
 {
-	static const long calls[] = {
-	    SYS_open,     SYS_openat,   SYS_openat2,    SYS_mkdirat,    SYS_read,
-	    SYS_write,    SYS_close,    SYS_fstat,      SYS_newfstatat, SYS_fstatfs,
-	    SYS_fchown,   SYS_fchmod,   SYS_symlinkat,  SYS_renameat,   SYS_renameat2,
-	    SYS_unlinkat, SYS_readlink, SYS_readlinkat, SYS_getdents64, SYS_fsync,
-	    SYS_rename,   SYS_mkdir,    SYS_unlink,     SYS_fcntl,      SYS_statx,
-	};
-
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+	for (size_t i = 0; i < count; i++)
 		if (calls[i] == nr)
 			return true;
 	return false;
+}
+
+bool trace_is_name_call(long nr)
+{
+	static const long calls[] = {
+	    SYS_open,       SYS_openat,   SYS_openat2,   SYS_mkdirat,  SYS_newfstatat,
+	    SYS_symlinkat,  SYS_renameat, SYS_renameat2, SYS_unlinkat, SYS_readlink,
+	    SYS_readlinkat, SYS_rename,   SYS_mkdir,     SYS_unlink,   SYS_statx,
+	};
+
+	return is_one_of(nr, calls, ARRAY_LEN(calls));
+}
+
+bool trace_is_file_call(long nr)
+{
+	static const long calls[] = {
+	    SYS_read,       SYS_write,  SYS_close,  SYS_fstat, SYS_fstatfs,
+	    SYS_getdents64, SYS_fchown, SYS_fchmod, SYS_fsync, SYS_fcntl,
+	};
+
+	return trace_is_name_call(nr) || is_one_of(nr, calls, ARRAY_LEN(calls));
 }
 
 #else
@@ -174,6 +186,11 @@ void trace_run(int (*fn)(void *arg), void *arg, const struct trace *t, struct tr
 }
 
 bool trace_is_file_call(long nr)
+{
+	return nr >= 0;
+}
+
+bool trace_is_name_call(long nr)
 {
 	return nr >= 0;
 }

@@ -40,3 +40,6 @@ void trace_run(int (*fn)(void *arg), void *arg, const struct trace *t, struct tr
 
 /* The calls that touch files and directories. */
 bool trace_is_file_call(long nr);
+
+/* Those of them that take a name: between these it matters what stands there. */
+bool trace_is_name_call(long nr);
