@@ -33,10 +33,12 @@ static bool is_old_name(const struct pem_block *b)
 static int open_text(struct pem *p, const char *file, const void *text, size_t len, size_t max,
 		     struct gate_verdict *v, struct err *e)
 {
+	const char *fault = pem_fault(text, len);
+
+	if (fault)
+		return verdict_unfit(v, REASON_BAD_PEM, "%s %s", file, fault);
 	if (pem_init(p, text, len, e) < 0)
 		return -1;
-	if (p->begun == 0)
-		return verdict_unfit(v, REASON_BAD_PEM, "%s %s", file, pem_why_none(text, len));
 	if (p->begun > max)
 		return verdict_unfit(v, REASON_TOO_COMPLEX, "%s has more than %zu PEM blocks", file,
 				     max);

@@ -185,14 +185,14 @@ static bool ends_with(const char *s, const char *tail)
 static int find_block(const struct secret *pem, struct pem_block *ret, struct gate_verdict *v,
 		      struct err *e)
 {
-	_cleanup_pem_ struct pem p;
+	_cleanup_pem_ struct pem p = {0};
+	const char *fault = pem_fault(pem->data, pem->len);
 	enum pem_result result;
 
+	if (fault)
+		return verdict_unfit(v, REASON_BAD_PEM, "tls.key %s", fault);
 	if (pem_init(&p, pem->data, pem->len, e) < 0)
 		return -1;
-	if (p.begun == 0)
-		return verdict_unfit(v, REASON_BAD_PEM, "tls.key %s",
-				     pem_why_none(pem->data, pem->len));
 	if (p.begun > LIMIT_PEM_BLOCKS)
 		return verdict_unfit(v, REASON_TOO_COMPLEX, "tls.key has more than %d PEM blocks",
 				     LIMIT_PEM_BLOCKS);

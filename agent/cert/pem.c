@@ -8,7 +8,8 @@
 
 static const char begin[] = "-----BEGIN";
 
-size_t pem_count(const void *text, size_t len)
+/* How many blocks the text claims to have: no more than a look at each byte. */
+static size_t count_blocks(const void *text, size_t len)
 {
 	const uint8_t *p = text;
 	const uint8_t *end = p + len;
@@ -21,12 +22,16 @@ size_t pem_count(const void *text, size_t len)
 	return count;
 }
 
-const char *pem_why_none(const void *text, size_t len)
+const char *pem_fault(const void *text, size_t len)
 {
 	const uint8_t *p = text;
 
 	if (len == 0)
 		return "is empty";
+	if (len > 2 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+		return "starts with a byte order mark";
+	if (count_blocks(text, len) > 0)
+		return NULL;
 	if (len > 1 && p[0] == 0x30 && (p[1] & 0x80))
 		return "is DER, not PEM";
 	return "has no PEM block";
@@ -34,7 +39,7 @@ const char *pem_why_none(const void *text, size_t len)
 
 int pem_init(struct pem *p, const void *text, size_t len, struct err *e)
 {
-	*p = (struct pem){.begun = pem_count(text, len)};
+	*p = (struct pem){.begun = count_blocks(text, len)};
 	if (len > INT_MAX)
 		return err_set(e, ERR_INVALID, "a PEM text of %zu bytes", len);
 	p->bio = BIO_new_mem_buf(text, (int)len);

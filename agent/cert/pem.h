@@ -30,11 +30,9 @@ enum pem_result {
 	PEM_BROKEN /* or out of memory: see OpenSSL's error queue */
 };
 
-/* How many blocks the text claims to have. Costs no more than a look at each byte. */
-size_t pem_count(const void *text, size_t len);
-
-/* Why a text has no block at all, for people: "is empty", "is DER, not PEM" ... */
-const char *pem_why_none(const void *text, size_t len);
+/* What is wrong with a text at first sight, for people ("is DER, not PEM"), or NULL. OpenSSL 3 reads
+ * over a byte order mark; other programs overlook the block behind it. */
+const char *pem_fault(const void *text, size_t len);
 
 /* The text is borrowed until pem_done. */
 int pem_init(struct pem *p, const void *text, size_t len, struct err *e) _must_check_;

@@ -4,8 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -109,6 +112,71 @@ EVP_PKEY *pki_key(enum pki_type type, unsigned n)
 	if (!*slot)
 		*slot = make(type);
 	return *slot;
+}
+
+EVP_PKEY *pki_key_from(const char *type, OSSL_PARAM_BLD *numbers)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(numbers);
+	EVP_PKEY *key = NULL;
+
+	need(ctx && params && EVP_PKEY_fromdata_init(ctx) > 0 &&
+		 EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0,
+	     "a key from numbers");
+	OSSL_PARAM_free(params);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static void push_number(OSSL_PARAM_BLD *to, const EVP_PKEY *from, const char *name, BIGNUM **ret)
+{
+	need(EVP_PKEY_get_bn_param(from, name, ret) && OSSL_PARAM_BLD_push_BN(to, name, *ret),
+	     name);
+}
+
+static EVP_PKEY *stolen_rsa(const EVP_PKEY *victim, const EVP_PKEY *other)
+{
+	static const char *const names[] = {
+	    OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+	    OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+	    OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+	    OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
+	BIGNUM *n[ARRAY_LEN(names)] = {NULL};
+	OSSL_PARAM_BLD *numbers = OSSL_PARAM_BLD_new();
+	EVP_PKEY *key;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		push_number(numbers, i < 2 ? victim : other, names[i], &n[i]);
+	key = pki_key_from("RSA", numbers);
+	OSSL_PARAM_BLD_free(numbers);
+	for (size_t i = 0; i < ARRAY_LEN(n); i++)
+		BN_clear_free(n[i]);
+	return key;
+}
+
+static EVP_PKEY *stolen_ec(const EVP_PKEY *victim, const EVP_PKEY *other)
+{
+	uint8_t point[256];
+	size_t len;
+	BIGNUM *d = NULL;
+	OSSL_PARAM_BLD *numbers = OSSL_PARAM_BLD_new();
+	EVP_PKEY *key;
+
+	need(EVP_PKEY_get_octet_string_param(victim, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point,
+					     sizeof(point), &len) &&
+		 OSSL_PARAM_BLD_push_utf8_string(numbers, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
+		 OSSL_PARAM_BLD_push_octet_string(numbers, OSSL_PKEY_PARAM_PUB_KEY, point, len),
+	     "a public key");
+	push_number(numbers, other, OSSL_PKEY_PARAM_PRIV_KEY, &d);
+	key = pki_key_from("EC", numbers);
+	OSSL_PARAM_BLD_free(numbers);
+	BN_clear_free(d);
+	return key;
+}
+
+EVP_PKEY *pki_stolen_key(const EVP_PKEY *victim, const EVP_PKEY *other)
+{
+	return EVP_PKEY_is_a(victim, "RSA") ? stolen_rsa(victim, other) : stolen_ec(victim, other);
 }
 
 static void set_name(X509_NAME *name, const char *text)

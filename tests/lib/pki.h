@@ -10,6 +10,7 @@
 
 #include "base/content.h"
 
+#include <openssl/param_build.h>
 #include <openssl/types.h>
 
 enum pki_type {
@@ -40,6 +41,16 @@ const char *pki_type_name(enum pki_type type);
 
 /* The n-th key of that type (n < 4), made at first use. Borrowed. */
 EVP_PKEY *pki_key(enum pki_type type, unsigned n);
+
+/*
+ * The public part of one key with the private part of another of its kind (RSA, P-256): it passes
+ * for the victim's until it signs. Owned by the caller (EVP_PKEY_free).
+ */
+EVP_PKEY *pki_stolen_key(const EVP_PKEY *victim, const EVP_PKEY *other);
+
+/* A key from its numbers: an RSA key of the size that is wanted, without the wait. Owned by the
+ * caller. params as for EVP_PKEY_fromdata, which is given a whole pair. */
+EVP_PKEY *pki_key_from(const char *type, OSSL_PARAM_BLD *numbers);
 
 /* What a certificate says. All zero: a leaf for localhost and 127.0.0.1, valid since an hour for 90
  * days. Strings are borrowed. */

@@ -15,10 +15,7 @@
 #include <time.h>
 
 #include <cmocka.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/ssl.h>
 
 static struct pki pki;
@@ -290,67 +287,11 @@ static void leaf_is_seen_whatever_the_server_thinks_of_our_certificate(void **st
 	X509_free(foreign_ca);
 }
 
-/* The public part of one key with the private part of another: it passes for the first until it
- * signs. */
-static EVP_PKEY *stolen_rsa(EVP_PKEY *victim, EVP_PKEY *other)
-{
-	BIGNUM *n = NULL;
-	BIGNUM *e = NULL;
-	BIGNUM *d = NULL;
-	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	OSSL_PARAM *params;
-	EVP_PKEY *key = NULL;
-
-	assert_true(EVP_PKEY_get_bn_param(victim, OSSL_PKEY_PARAM_RSA_N, &n) &&
-		    EVP_PKEY_get_bn_param(victim, OSSL_PKEY_PARAM_RSA_E, &e) &&
-		    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_RSA_D, &d));
-	assert_true(OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) &&
-		    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e) &&
-		    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_D, d));
-	params = OSSL_PARAM_BLD_to_param(bld);
-	assert_true(EVP_PKEY_fromdata_init(ctx) > 0 &&
-		    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(bld);
-	EVP_PKEY_CTX_free(ctx);
-	BN_free(n);
-	BN_free(e);
-	BN_clear_free(d);
-	return key;
-}
-
-static EVP_PKEY *stolen_ec(EVP_PKEY *victim, EVP_PKEY *other)
-{
-	uint8_t point[256];
-	size_t len;
-	BIGNUM *d = NULL;
-	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	OSSL_PARAM *params;
-	EVP_PKEY *key = NULL;
-
-	assert_true(EVP_PKEY_get_octet_string_param(victim, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY,
-						    point, sizeof(point), &len) &&
-		    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_PRIV_KEY, &d));
-	assert_true(OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
-		    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, len) &&
-		    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d));
-	params = OSSL_PARAM_BLD_to_param(bld);
-	assert_true(EVP_PKEY_fromdata_init(ctx) > 0 &&
-		    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) > 0);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(bld);
-	EVP_PKEY_CTX_free(ctx);
-	BN_clear_free(d);
-	return key;
-}
-
 static void leaf_without_its_key_is_not_seen(void **state _unused_)
 {
 	EVP_PKEY *victims[] = {pki_key(PKI_P256, 2), pki_key(PKI_RSA2048, 0)};
-	EVP_PKEY *stolen[] = {stolen_ec(victims[0], pki_key(PKI_P256, 3)),
-			      stolen_rsa(victims[1], pki_key(PKI_RSA2048, 1))};
+	EVP_PKEY *stolen[] = {pki_stolen_key(victims[0], pki_key(PKI_P256, 3)),
+			      pki_stolen_key(victims[1], pki_key(PKI_RSA2048, 1))};
 
 	for (size_t i = 0; i < ARRAY_LEN(stolen); i++) {
 		for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
