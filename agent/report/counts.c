@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/process.h"
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -169,11 +170,14 @@ static void init_each(const struct metric *m, const char *const *values)
 static void init_reloads(void)
 {
 	static const char *const actions[] = {"signal:HUP", "signal:USR1", "signal:USR2"};
-	static const char *const results[] = {"sent", "no_process", "no_handler", "failed"};
 
-	for (size_t a = 0; a < ARRAY_LEN(actions); a++)
-		for (size_t r = 0; r < ARRAY_LEN(results); r++)
-			metric_init(&count_reloads, M_LABELS(actions[a], results[r]));
+	for (size_t a = 0; a < ARRAY_LEN(actions); a++) {
+		for (unsigned r = 0; r < SIGNAL_RESULTS; r++)
+			metric_init(
+			    &count_reloads,
+			    M_LABELS(actions[a], signal_result_label((enum signal_result)r)));
+		metric_init(&count_reloads, M_LABELS(actions[a], "failed"));
+	}
 }
 
 void counts_init(const char *version)
