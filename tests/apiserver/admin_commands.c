@@ -228,7 +228,9 @@ static int do_accept(struct api *a, struct json_object *command, struct evbuffer
 	    [WIRE_ACCEPT] = "yes", [WIRE_REFUSE] = "refuse", [WIRE_BLACK_HOLE] = "black-hole"};
 	(void)out;
 	const char *mode = gojson_text(command, "mode", NULL);
-	for (size_t i = 0; mode && i < ARRAY_LEN(modes); i++)
+	if (!mode)
+		mode = "yes";
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
 		if (!strcmp(modes[i], mode))
 			return wire_set_accept(a->wire, (enum wire_accept)i, e);
 	return err_set(e, ERR_INVALID, "\"mode\" is yes, refuse or black-hole");
@@ -259,6 +261,16 @@ static int do_stop(struct api *a, struct json_object *command, struct evbuffer *
 	(void)out;
 	a->silent = true;
 	return wire_set_accept(a->wire, WIRE_REFUSE, e);
+}
+
+static int do_forget(struct api *a, struct json_object *command, struct evbuffer *out,
+		     struct err *e)
+{
+	(void)command;
+	(void)out;
+	(void)e;
+	store_forget(a->store);
+	return 0;
 }
 
 static int do_compact(struct api *a, struct json_object *command, struct evbuffer *out,
@@ -334,15 +346,15 @@ int admin_command(struct api *api, struct json_object *command, struct evbuffer 
 		const char *name;
 		int (*run)(struct api *, struct json_object *, struct evbuffer *, struct err *);
 	} commands[] = {
-	    {"put", do_put},         {"patch", do_patch},     {"delete", do_delete},
-	    {"get", do_get},         {"list", do_list},       {"fault", do_fault},
-	    {"clear", do_clear},     {"log", do_log},         {"count", do_count},
-	    {"state", do_state},     {"token", do_token},     {"revoke", do_revoke},
-	    {"allow", do_allow},     {"forbid", do_forbid},   {"certificate", do_certificate},
-	    {"accept", do_accept},   {"drop", do_drop},       {"restart", do_restart},
-	    {"stop", do_stop},       {"compact", do_compact}, {"save", do_save},
-	    {"restore", do_restore}, {"send", do_send},       {"bookmark", do_bookmark},
-	    {"end", do_end},         {"set", do_set},
+	    {"put", do_put},           {"patch", do_patch},     {"delete", do_delete},
+	    {"get", do_get},           {"list", do_list},       {"fault", do_fault},
+	    {"clear", do_clear},       {"log", do_log},         {"count", do_count},
+	    {"state", do_state},       {"token", do_token},     {"revoke", do_revoke},
+	    {"allow", do_allow},       {"forbid", do_forbid},   {"certificate", do_certificate},
+	    {"accept", do_accept},     {"drop", do_drop},       {"restart", do_restart},
+	    {"stop", do_stop},         {"compact", do_compact}, {"forget", do_forget},
+	    {"save", do_save},         {"restore", do_restore}, {"send", do_send},
+	    {"bookmark", do_bookmark}, {"end", do_end},         {"set", do_set},
 	};
 	const char *what = gojson_text(command, "do", NULL);
 	for (size_t i = 0; what && i < ARRAY_LEN(commands); i++)

@@ -246,8 +246,8 @@ static void serve_fault(struct call *c, int code)
 		evbuffer_add(body, json_object_get_string(given),
 			     (size_t)json_object_get_string_len(given));
 	} else {
-		status = given ? json_object_get(given)
-			       : failure_plain_status(code, NULL, "a fault by order");
+		status =
+		    given ? json_object_get(given) : failure_plain_status(code, "a fault by order");
 		gojson_write(status, false, body);
 	}
 	evbuffer_add_printf(lines, "Content-Type: %s\r\n", type ? type : "application/json");
@@ -265,7 +265,6 @@ static void serve_after_delay(struct call *c)
 	struct json_object *fault = c->fault;
 	int code = (int)gojson_int(fault, "status", 0);
 	const char *raw = gojson_text(fault, "raw", NULL);
-	const char *gone = gojson_text(fault, "gone", NULL);
 	if (gojson_bool(fault, "black_hole", false))
 		return;
 	if (gojson_text(fault, "abort", NULL)) {
@@ -274,10 +273,6 @@ static void serve_after_delay(struct call *c)
 		_cleanup_evbuffer_ struct evbuffer *bytes = evbuffer_new();
 		evbuffer_add(bytes, raw, strlen(raw));
 		wire_raw(c->x, bytes, fault_end(fault, "end"));
-	} else if (gone && !strcmp(gone, "http")) {
-		_cleanup_failure_ struct failure f = {0};
-		failure_expired(&f, "The resourceVersion for the provided list is too old.");
-		call_fail(c, &f);
 	} else if (code) {
 		serve_fault(c, code);
 	} else {

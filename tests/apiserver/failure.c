@@ -112,9 +112,31 @@ struct json_object *failure_status(const struct failure *f)
 	return status;
 }
 
-struct json_object *failure_plain_status(int code, const char *reason, const char *message)
+static const char *reason_of(int code)
 {
-	struct failure f = {.code = code, .reason = reason, .message = strdup(message)};
+	static const struct {
+		int code;
+		const char *reason;
+	} reasons[] = {{400, "BadRequest"},
+		       {401, "Unauthorized"},
+		       {403, "Forbidden"},
+		       {404, "NotFound"},
+		       {409, "Conflict"},
+		       {410, "Expired"},
+		       {413, "RequestEntityTooLarge"},
+		       {429, "TooManyRequests"},
+		       {500, "InternalError"},
+		       {503, "ServiceUnavailable"},
+		       {504, "Timeout"}};
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (reasons[i].code == code)
+			return reasons[i].reason;
+	return NULL;
+}
+
+struct json_object *failure_plain_status(int code, const char *message)
+{
+	struct failure f = {.code = code, .reason = reason_of(code), .message = strdup(message)};
 	struct json_object *status = failure_status(&f);
 	failure_done(&f);
 	return status;

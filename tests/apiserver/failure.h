@@ -45,5 +45,5 @@ int failure_expired(struct failure *f, const char *message);
 
 /* The Status; the caller owns it. */
 struct json_object *failure_status(const struct failure *f);
-/* A Status without details. */
-struct json_object *failure_plain_status(int code, const char *reason, const char *message);
+/* A Status without details, whose reason follows from the code. */
+struct json_object *failure_plain_status(int code, const char *message);

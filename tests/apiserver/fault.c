@@ -62,11 +62,11 @@ size_t faults_count(const struct faults *f)
 static int check_members(struct json_object *object, struct err *e)
 {
 	static const char *const known[] = {
-	    "do",     "verb",   "path",        "user",           "skip",
-	    "times",  "status", "headers",     "body",           "content_type",
-	    "gone",   "after",  "black_hole",  "delay_ms",       "abort",
-	    "raw",    "end",    "write_bytes", "write_delay_ms", "chunk_bytes",
-	    "cut_at", "cut",    "corrupt",     "twice",          "swap",
+	    "do",          "verb",   "path",        "user",           "skip",
+	    "times",       "status", "headers",     "body",           "content_type",
+	    "error_event", "after",  "black_hole",  "delay_ms",       "abort",
+	    "raw",         "end",    "write_bytes", "write_delay_ms", "chunk_bytes",
+	    "cut_at",      "cut",    "corrupt",     "twice",          "swap",
 	    "events"};
 	json_object_object_foreach(object, key, value)
 	{

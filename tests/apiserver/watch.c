@@ -63,16 +63,18 @@ static void send_too_old(struct watch *w, uint64_t oldest)
 	char message[128];
 	snprintf(message, sizeof(message), "too old resource version: %" PRIu64 " (%" PRIu64 ")",
 		 w->options.rv_number, oldest);
-	send_error(w, failure_plain_status(410, "Expired", message));
+	send_error(w, failure_plain_status(410, message));
 }
 
-/* The fault "gone": "stream" ends the watch with 410 after so many events. */
-static bool gone_now(struct watch *w)
+/* The fault "error_event" ends the watch with this code after so many events. True when it did. */
+static bool send_ordered_error(struct watch *w)
 {
 	struct json_object *fault = w->call->fault;
-	const char *gone = gojson_text(fault, "gone", NULL);
-	return gone && !strcmp(gone, "stream") &&
-	       w->events >= (size_t)gojson_int(fault, "after", 0);
+	int code = (int)gojson_int(fault, "error_event", 0);
+	if (!code || w->events < (size_t)gojson_int(fault, "after", 0))
+		return false;
+	send_error(w, failure_plain_status(code, "a fault by order"));
+	return true;
 }
 
 /* Sends an event, spoiled, twice, or after the next one when its fault says so. */
@@ -100,8 +102,7 @@ static void send_event(struct watch *w, const char *type, struct json_object *ta
 	if (w->held)
 		send_text(w, w->held, strlen(w->held));
 	free(TAKE(w->held));
-	if (gone_now(w))
-		send_too_old(w, store_rv(w->call->api->store));
+	send_ordered_error(w);
 }
 
 static void send_bookmark(struct watch *w, bool initial_end)
@@ -226,15 +227,12 @@ static void send_initial(struct watch *w)
 {
 	struct call *c = w->call;
 	const struct route *r = &c->route;
-	const char *gone = gojson_text(c->fault, "gone", NULL);
 	struct store *s = c->api->store;
 	uint64_t oldest = 0;
 	send_given(w);
-	if (gone && !strcmp(gone, "event")) {
-		send_too_old(w, store_rv(s));
-	} else if (gone_now(w)) {
-		send_too_old(w, store_rv(s));
-	} else if (w->options.initial_events) {
+	if (send_ordered_error(w))
+		return;
+	if (w->options.initial_events) {
 		bool across = !r->resource->namespaced || !*r->ns;
 		_cleanup_gojson_ struct json_object *all =
 		    store_list(s, r->resource->plural, across ? NULL : r->ns, 0);
