@@ -302,7 +302,7 @@ static void open_bracket(struct json_stream *s, const char *p)
 		s->items_at = 2;
 	} else if (s->items_at && s->depth == s->items_at && s->to == &s->document && !array) {
 		flush(s, p);
-		sink_feed(s, &s->document, "0", 1);
+		sink_feed(s, &s->document, "null", 4);
 		begin(s, &s->item, p);
 	}
 	if (s->depth < 64) {

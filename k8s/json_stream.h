@@ -16,7 +16,7 @@ enum json_stream_mode {
 	JSON_STREAM_ONE,  /* exactly one document */
 	JSON_STREAM_MANY, /* documents one after the other: a watch */
 	JSON_STREAM_LIST  /* one document; the elements of its array "items" are told one by one,
-			   * and stand as 0 in the document that is told last */
+			   * and stand as null in the document that is told last */
 };
 
 struct json_stream_callbacks {
