@@ -287,6 +287,31 @@ void talker_set_token(const struct talker *t, const char *token)
 	assert_int_equal(rename(tmp, path), 0);
 }
 
+void talker_write_other_ca(const struct talker *t)
+{
+	const struct pki_cert what = {.subject = "CN=other", .ca = true};
+	EVP_PKEY *key = pki_key(PKI_P256, 3);
+	X509 *cert = pki_sign(&what, key, NULL, key);
+	_cleanup_free_ char *pem = pki_cert_pem(cert);
+	char path[128];
+	FILE *f;
+
+	X509_free(cert);
+	snprintf(path, sizeof(path), "%s/ca.crt", t->dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(pem, f);
+	fclose(f);
+}
+
+void talker_kill(const struct talker *t)
+{
+	siginfo_t info;
+
+	kill(-t->pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)t->pid, &info, WEXITED | WNOWAIT), 0);
+}
+
 void talker_freeze(const struct talker *t, bool freeze)
 {
 	assert_int_equal(kill(-t->pid, freeze ? SIGSTOP : SIGCONT), 0);

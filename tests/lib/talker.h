@@ -53,6 +53,10 @@ void talker_start(struct talker *t, talk_fn fn, const void *arg);
 void talker_stop(struct talker *t);
 struct k8s_config *talker_config(const struct talker *t);
 void talker_set_token(const struct talker *t, const char *token);
+/* Puts another CA's certificate into ca.crt. */
+void talker_write_other_ca(const struct talker *t);
+/* Ends it; its port refuses connections from then on. talker_stop is still to be called. */
+void talker_kill(const struct talker *t);
 /* SIGSTOP and SIGCONT for all of its processes: a black hole. */
 void talker_freeze(const struct talker *t, bool freeze);
 
