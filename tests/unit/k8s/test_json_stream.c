@@ -151,7 +151,7 @@ static void B5_a_value_nested_too_deep_is_refused_alone(void **state _unused_)
 	enum {
 		DEEP = 100000
 	};
-	_cleanup_free_ char *text = malloc(2 * DEEP + 100);
+	_cleanup_free_ char *text = malloc(2 * DEEP + 200);
 	struct heard h;
 	size_t len;
 
