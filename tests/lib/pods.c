@@ -220,7 +220,7 @@ static int number_in(int dirfd, const char *name, const char *word)
 	int number;
 
 	if (fd < 0)
-		return -1;
+		return errno == ENOENT ? -2 : -1;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0 || !(digits = strpbrk(text, "0123456789")))
@@ -235,6 +235,8 @@ static int pair_at(int dirfd)
 	int certificate = number_in(dirfd, "tls.crt", "certificate");
 	int key = number_in(dirfd, "tls.key", "key");
 
+	if (certificate == -2 || key == -2)
+		return -2;
 	return certificate == key ? certificate : -1;
 }
 

@@ -77,7 +77,7 @@ int subject_verify(struct subject *s, struct content *content, bool *ret_intact)
 
 /*
  * The number of the pair that a reader gets who opens ..data once and reads both files from there;
- * 0: nothing published; -1: a partial or mixed pair.
+ * 0: no ..data, or none any more; -1: a partial or mixed pair; -2: a file was not there.
  */
 int pair_seen(const char *path);
 
