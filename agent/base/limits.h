@@ -94,7 +94,7 @@
 #define LIMIT_CA_BLOCKS 512            /* in one CA bundle: the web's roots are 150 */
 #define LIMIT_CHAIN_BYTES (100 * KIB)  /* DER of tls.crt: OpenSSL's clients take no more */
 #define LIMIT_CHAIN_ELEMENTS (8 * KIB) /* ASN.1 items in tls.crt: a certificate has 150 */
-#define LIMIT_CA_ELEMENTS (64 * KIB)   /* ASN.1 items in a CA bundle */
+#define LIMIT_CA_ELEMENTS (40 * KIB)   /* ASN.1 items in a CA bundle */
 #define LIMIT_NAME_CHECKS (64 * KIB)   /* names by name constraints, which are multiplied */
 #define LIMIT_VERIFY_US 20000          /* estimate for the signatures of one chain */
 #define LIMIT_KEY_BYTES (16 * KIB)     /* DER of a key: RSA of 16384 bits has 9.3 KiB */
@@ -145,10 +145,10 @@
 #define LIMIT_HTTP_CONNECTIONS 64             /* on the metrics listener */
 #define LIMIT_HTTP_REQUEST_MS (5 * SECOND_MS) /* from accept to the last byte */
 #define LIMIT_HTTP_HEADERS (8 * KIB)
-#define LIMIT_HTTP_BODY (16 * MIB)             /* a page of 4096 bindings has 5 MiB */
-#define LIMIT_HTTP_PENDING (8 * MIB)           /* of all answers that clients have yet to read */
-#define LIMIT_HTTP_SMALL (4 * KIB)             /* answers that are given beyond that: health */
-#define LIMIT_HTTP_ACCEPT_MS 100               /* wait when there are no descriptors left */
+#define LIMIT_HTTP_BODY (16 * MIB)            /* a page of 4096 bindings has 5 MiB */
+#define LIMIT_HTTP_PENDING (8 * MIB)          /* of all answers that clients have yet to read */
+#define LIMIT_HTTP_SMALL (4 * KIB)            /* answers that are given beyond that: health */
+#define LIMIT_HTTP_ACCEPT_MS 100              /* wait when there are no descriptors left */
 #define LIMIT_STATUS_CONNECTIONS 8            /* on the status socket */
 #define LIMIT_LOG_LINE (16 * KIB)             /* longer lines are cut by collectors */
 #define LIMIT_EVENT_NOTE 1024                 /* an Event's note */

@@ -1,25 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cert/pem.h"
 
+#include "base/limits.h"
+
 #include <limits.h>
 #include <string.h>
 
 #include <openssl/pem.h>
 
+/* A PEM line has 64 characters, but text beside the blocks may be anything. */
+#define LINE_MEAN 16
+#define LINES_FREE 1024
+
 static const char begin[] = "-----BEGIN";
 
-/* How many blocks the text claims to have: no more than a look at each byte. */
+/* How many blocks the text claims to have; stops at one more than any limit allows. */
 static size_t count_blocks(const void *text, size_t len)
 {
 	const uint8_t *p = text;
 	const uint8_t *end = p + len;
 	size_t count = 0;
 
-	while ((p = memmem(p, (size_t)(end - p), begin, sizeof(begin) - 1)) != NULL) {
+	while (count <= LIMIT_CA_BLOCKS &&
+	       (p = memmem(p, (size_t)(end - p), begin, sizeof(begin) - 1)) != NULL) {
 		p += sizeof(begin) - 1;
 		count++;
 	}
 	return count;
+}
+
+/* OpenSSL's reader takes lines one by one, at a price for each. */
+static bool has_short_lines(const uint8_t *text, size_t len)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	return lines > len / LINE_MEAN + LINES_FREE;
 }
 
 const char *pem_fault(const void *text, size_t len)
@@ -30,6 +47,8 @@ const char *pem_fault(const void *text, size_t len)
 		return "is empty";
 	if (len > 2 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		return "starts with a byte order mark";
+	if (has_short_lines(p, len))
+		return "has too many short lines";
 	if (count_blocks(text, len) > 0)
 		return NULL;
 	if (len > 1 && p[0] == 0x30 && (p[1] & 0x80))

@@ -91,8 +91,8 @@ static int check_rsa(const struct shape_key *key, uint64_t *ret_us, const struct
 		return unfit(at, REASON_TOO_COMPLEX, "has too large an RSA modulus");
 	if (der_bits(&exponent) > LIMIT_RSA_EXPONENT_BITS)
 		return unfit(at, REASON_TOO_COMPLEX, "has too large an RSA exponent");
-	/* 25 us for 2048 bits and an exponent of 17, growing with the square and the length. */
-	*ret_us = 25 * bits * bits / (2048 * 2048) * der_bits(&exponent) / 17;
+	/* 40 us for 2048 bits and an exponent of 17, growing with the square and the length. */
+	*ret_us = 40 * bits * bits / (2048 * 2048) * der_bits(&exponent) / 17;
 	return 0;
 }
 
