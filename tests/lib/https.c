@@ -113,17 +113,21 @@ static void note_end(struct https_stream *s)
 	s->answer.code = (int)code;
 }
 
-/* One round; false when the time is over or the answer is. */
-static bool run(struct https_stream *s, int64_t until_ms)
+static void perform(struct https_stream *s)
 {
 	int running = 0;
+	assert_int_equal(curl_multi_perform(s->multi, &running), CURLM_OK);
+	note_end(s);
+}
+
+/* Waits for something to come, and takes it. False when the time is over or the answer is. */
+static bool run(struct https_stream *s, int64_t until_ms)
+{
 	int64_t now = clock_mono_ms(clock_system());
 	if (s->over || now >= until_ms)
 		return false;
-	assert_int_equal(curl_multi_perform(s->multi, &running), CURLM_OK);
-	note_end(s);
-	if (!s->over)
-		curl_multi_poll(s->multi, NULL, 0, (int)(until_ms - now), NULL);
+	curl_multi_poll(s->multi, NULL, 0, (int)(until_ms - now), NULL);
+	perform(s);
 	return true;
 }
 
@@ -132,7 +136,7 @@ static int64_t deadline(int64_t after_ms)
 	return clock_mono_ms(clock_system()) + after_ms;
 }
 
-static struct https_stream *start(const struct standin *server, const struct https_request *r)
+struct https_stream *https_begin(const struct standin *server, const struct https_request *r)
 {
 	struct https_stream *s = calloc(1, sizeof(*s));
 	assert_non_null(s);
@@ -142,12 +146,13 @@ static struct https_stream *start(const struct standin *server, const struct htt
 	assert_true(s->multi && s->easy && s->answer.body);
 	set_request(s, server, r);
 	assert_int_equal(curl_multi_add_handle(s->multi, s->easy), CURLM_OK);
+	perform(s);
 	return s;
 }
 
 struct https_stream *https_open(const struct standin *server, const struct https_request *r)
 {
-	struct https_stream *s = start(server, r);
+	struct https_stream *s = https_begin(server, r);
 	int64_t until = deadline(DEADLINE_MS);
 	while (!(s->answer.headers && strstr(s->answer.headers, "\r\n\r\n")) && run(s, until))
 		;
@@ -192,7 +197,7 @@ void https_close(struct https_stream *s, struct https_answer *ret)
 void https_send(const struct standin *server, const struct https_request *r,
 		struct https_answer *ret)
 {
-	https_close(start(server, r), ret);
+	https_close(https_begin(server, r), ret);
 }
 
 char *https_header(const struct https_answer *a, const char *name)

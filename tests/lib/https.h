@@ -39,6 +39,8 @@ void https_send(const struct standin *s, const struct https_request *r, struct h
 /* An answer that is read bit by bit. */
 struct https_stream;
 
+/* Returns at once; https_read goes on. */
+struct https_stream *https_begin(const struct standin *s, const struct https_request *r);
 /* Returns when the header of the answer is there. */
 struct https_stream *https_open(const struct standin *s, const struct https_request *r);
 /* Reads for a while, or until the body contains the text, or the end. True when it contains it. */
