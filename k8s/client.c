@@ -26,6 +26,7 @@ int k8s_client_new(struct loop *loop, struct k8s_config *config, const char *use
 	c->config = config;
 	c->last_status_ms = -1;
 	c->times = (struct k8s_times){.backoff_ms = LIMIT_BACKOFF_MIN_MS,
+				      .backoff_max_ms = LIMIT_BACKOFF_MAX_MS,
 				      .first_event_ms = LIMIT_WATCH_FIRST_EVENT_MS,
 				      .silence_ms = LIMIT_WATCH_SILENCE_MS,
 				      .liveness_ms = LIMIT_LIVENESS_MS,

@@ -12,7 +12,8 @@ TAILQ_HEAD(k8s_watches, k8s_watch);
 
 /* How long things take; from base/limits.h, and shorter in tests. */
 struct k8s_times {
-	int64_t backoff_ms;     /* first delay */
+	int64_t backoff_ms;     /* first delay ... */
+	int64_t backoff_max_ms; /* ... and the longest, before jitter */
 	int64_t first_event_ms; /* after a watch's 200 */
 	int64_t silence_ms;     /* of a watch, before the liveness GET */
 	int64_t liveness_ms;    /* for the answer to it */

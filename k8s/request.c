@@ -247,7 +247,7 @@ int request_start_list(struct k8s_client *c, const struct k8s_call *call,
 	r->items = items;
 	r->done = done;
 	r->arg = arg;
-	backoff_init(&r->backoff, c->times.backoff_ms, LIMIT_BACKOFF_MAX_MS,
+	backoff_init(&r->backoff, c->times.backoff_ms, c->times.backoff_max_ms,
 		     LIMIT_BACKOFF_RESET_MS);
 	if (loop_timer_new(c->loop, timer_due, r, &r->timer, e) < 0 || copy_call(r, call, e) < 0)
 		return -1;

@@ -24,7 +24,7 @@ int watch_init(struct k8s_watch *w, const struct watch_kind *kind, struct k8s_cl
 	w->kind = kind;
 	w->client = c;
 	w->callbacks = *callbacks;
-	backoff_init(&w->backoff, c->times.backoff_ms, LIMIT_BACKOFF_MAX_MS,
+	backoff_init(&w->backoff, c->times.backoff_ms, c->times.backoff_max_ms,
 		     LIMIT_BACKOFF_RESET_MS);
 	w->collection = strdup(collection);
 	if (!w->collection)

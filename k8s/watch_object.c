@@ -255,7 +255,7 @@ int k8s_watch_object(struct k8s_client *c, const char *collection, const char *n
 
 	if (!o)
 		return err_sys(e, "watch %s", name);
-	backoff_init(&o->get_backoff, c->times.backoff_ms, LIMIT_BACKOFF_MAX_MS,
+	backoff_init(&o->get_backoff, c->times.backoff_ms, c->times.backoff_max_ms,
 		     LIMIT_BACKOFF_RESET_MS);
 	if (watch_init(&o->base, &kind, c, collection, callbacks, e) < 0 ||
 	    loop_timer_new(c->loop, get_again, o, &o->get_timer, e) < 0 ||

@@ -29,6 +29,7 @@ void bench_start(struct bench *b, const char *kubeconfig, const char *context)
 	    k8s_client_new(b->loop, b->config, "certhup-test/0", &b->client, &e) < 0)
 		fail_msg("%s", e.message);
 	b->client->times.backoff_ms = 1;
+	b->client->times.backoff_max_ms = 200;
 }
 
 void bench_stop(struct bench *b)

@@ -19,7 +19,8 @@ struct bench {
 	int64_t until_ms;
 };
 
-/* Fails the test when it can not; context may be NULL. Backoffs begin at 1 ms. */
+/* Fails the test when it can not; context may be NULL. Backoffs go from 1 to
+ * 200 ms. */
 void bench_start(struct bench *b, const char *kubeconfig, const char *context);
 void bench_stop(struct bench *b);
 
