@@ -154,3 +154,11 @@
 #define LIMIT_EVENT_NOTE 1024                 /* an Event's note */
 #define LIMIT_EVENT_BURST 25                  /* per object, as client-go ... */
 #define LIMIT_EVENT_REFILL_MS (5 * MINUTE_MS) /* ... and one more each of these */
+#define LIMIT_EVENT_SERIES 4096               /* Events that are remembered, as client-go */
+#define LIMIT_EVENT_OBJECTS 4096              /* objects whose tokens are remembered */
+#define LIMIT_EVENT_SIMILAR 10                /* of one object and reason that differ in the note */
+#define LIMIT_EVENT_QUEUE 1000                /* Events that wait to be sent, as client-go */
+#define LIMIT_EVENT_REQUESTS 1                /* at once: never both of the connections */
+#define LIMIT_EVENT_SILENCE_MS (6 * MINUTE_MS) /* after which a series has ended, as client-go */
+#define LIMIT_EVENT_RETRY_MS (10 * SECOND_MS)  /* between tries while the API server is away ... */
+#define LIMIT_EVENT_TRIES 12                   /* ... and how many, as client-go */

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 when there is none. */
-static size_t utf8_length(const unsigned char *s, size_t len)
+size_t text_utf8_length(const char *text, size_t len)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t n;
 	uint32_t c;
 
@@ -37,7 +37,7 @@ static size_t utf8_length(const unsigned char *s, size_t len)
 bool text_is_utf8(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len;) {
-		size_t n = s[i] ? utf8_length((const unsigned char *)s + i, len - i) : 0;
+		size_t n = s[i] ? text_utf8_length(s + i, len - i) : 0;
 
 		if (!n)
 			return false;
@@ -51,7 +51,7 @@ int text_json_string(struct buf *b, const char *s, size_t len, struct err *e)
 	if (buf_add(b, "\"", 1, e) < 0)
 		return -1;
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_length((const unsigned char *)s + i, len - i);
+		size_t n = text_utf8_length(s + i, len - i);
 		unsigned char c = (unsigned char)s[i];
 		int r;
 

@@ -56,6 +56,11 @@ enum event_reason {
 };
 const char *event_reason_text(enum event_reason r);
 
-/* note: at most LIMIT_EVENT_NOTE bytes, cut with "..." beyond. */
+/*
+ * Something happened. The same again (object, reason, note) within 6 minutes becomes a count of the
+ * same Event; so does another note where 10 of one reason are alive. An object has
+ * LIMIT_EVENT_BURST tokens, and one more each LIMIT_EVENT_REFILL_MS; without one it is only counted.
+ * note: at most LIMIT_EVENT_NOTE bytes, cut with "..." beyond.
+ */
 void events_post(struct events *ev, const struct event_object *about, enum event_reason reason,
 		 const char *note);
