@@ -259,6 +259,8 @@ static void give_up(struct server *s, struct child *c)
 		(long long)(c->deadline_ms - c->start_ms));
 	child_readable(s, c);
 	finish(s, c, &e);
+	if (c->entry)
+		dispatch_stuck(s, c->entry, &e);
 }
 
 void child_check_deadlines(struct server *s, int64_t now_ms)

@@ -220,15 +220,29 @@ void dispatch_finished(struct server *s, struct entry *entry, struct job *job,
 	job_free(job);
 }
 
-void dispatch_cancel_all(struct server *s)
+static void cancel(struct server *s, struct job *job, const struct err *e)
+{
+	head_reply_error(s, job->connection, &job->request, e);
+	if (job->request.op == HAND_ADOPT)
+		adopt_job_done(s, job->connection);
+	job_free(job);
+}
+
+void dispatch_stuck(struct server *s, struct entry *entry, const struct err *e)
 {
 	struct job *job;
 
-	while ((job = table_drain(&s->table))) {
-		struct err e;
+	entry->stuck = true;
+	while ((job = table_drain_entry(&s->table, entry)))
+		cancel(s, job, e);
+}
 
-		err_set(&e, ERR_CANCELLED, "the hand is stopping");
-		head_reply_error(s, job->connection, &job->request, &e);
-		job_free(job);
-	}
+void dispatch_cancel_all(struct server *s)
+{
+	struct job *job;
+	struct err e;
+
+	err_set(&e, ERR_CANCELLED, "the hand is stopping");
+	while ((job = table_drain(&s->table)))
+		cancel(s, job, &e);
 }

@@ -3,6 +3,7 @@
 #include "hand/internal.h"
 #include "hand/packet.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 static int check_peer(const struct server *s, int fd, struct err *e)
@@ -102,7 +103,7 @@ void head_writable(struct server *s)
 		bool sent;
 
 		if (packet_send(s->head_fd, &o->reply, sizeof(o->reply), o->fd, &sent, &e) < 0)
-			return head_drop(s, &e);
+			return head_drop(s, e.sys == EPIPE ? NULL : &e);
 		if (!sent)
 			return;
 		STAILQ_REMOVE_HEAD(&s->replies, link);

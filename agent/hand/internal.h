@@ -95,6 +95,8 @@ void dispatch_run(struct server *s, int64_t now_ms);
 /* reply NULL: the child ended without one, or was killed; e says so then. fd is owned. */
 void dispatch_finished(struct server *s, struct entry *entry, struct job *job,
 		       const struct hand_reply *reply, int fd, const struct err *e);
+/* The child of this volume was killed for its time; what waits behind it is answered as well. */
+void dispatch_stuck(struct server *s, struct entry *entry, const struct err *e);
 void dispatch_cancel_all(struct server *s);
 
 /* adopt.c */

@@ -139,6 +139,9 @@ int table_add(struct table *t, struct entry *entry, struct job *job, struct job 
 	struct job *older = job->request.op == HAND_PUBLISH ? waiting_publish(entry) : NULL;
 
 	*ret_replaced = NULL;
+	if (entry->stuck)
+		return err_set(e, ERR_TIMEOUT, "volume %s of pod %s hangs", entry->ref.name,
+			       entry->ref.pod_uid);
 	if (!older &&
 	    (t->waiting >= LIMIT_HAND_QUEUE || entry->waiting_count >= LIMIT_HAND_VOLUME_QUEUE))
 		return err_set(e, ERR_EXHAUSTED, "too many requests wait for volume %s of pod %s",
@@ -172,10 +175,12 @@ struct job *table_next(struct table *t, struct entry **ret_entry)
 	return unlink_job(t, entry, STAILQ_FIRST(&entry->waiting));
 }
 
-static struct job *drain_entry(struct table *t, struct entry *entry)
+struct job *table_drain_entry(struct table *t, struct entry *entry)
 {
-	struct job *job = unlink_job(t, entry, STAILQ_FIRST(&entry->waiting));
+	struct job *job = STAILQ_FIRST(&entry->waiting);
 
+	if (job)
+		unlink_job(t, entry, job);
 	if (entry->waiting_count == 0)
 		leave_turn(t, entry);
 	return job;
@@ -188,13 +193,13 @@ struct job *table_drain(struct table *t)
 	for (size_t i = 0; t->waiting > 0 && i < TABLE_BUCKETS; i++)
 		LIST_FOREACH (entry, &t->by_ref[i], by_ref)
 			if (entry->waiting_count > 0)
-				return drain_entry(t, entry);
+				return table_drain_entry(t, entry);
 	return NULL;
 }
 
 void table_free_turn(struct table *t, struct entry *entry)
 {
-	entry->busy = false;
+	entry->busy = entry->stuck = false;
 	take_turn(t, entry);
 }
 

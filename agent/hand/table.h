@@ -37,6 +37,7 @@ struct entry {
 	unsigned waiting_count;
 	bool in_turn, busy;
 	bool touched;          /* something changed while it was busy */
+	bool stuck;            /* what keeps it busy was killed and has not ended */
 	uint64_t watch_key;    /* 0: not watched */
 	int64_t notice_due_ms; /* when the next notice fits the rate; see watching.c */
 	int64_t rearm_ms;      /* 0, or when it is watched again */
@@ -77,6 +78,7 @@ int table_add(struct table *t, struct entry *entry, struct job *job, struct job 
 struct job *table_next(struct table *t, struct entry **ret_entry);
 /* Any job that waits, whatever is busy; for shutting down. */
 struct job *table_drain(struct table *t);
+struct job *table_drain_entry(struct table *t, struct entry *entry);
 void table_free_turn(struct table *t, struct entry *entry); /* it is not busy any more */
 
 void table_set_watch(struct table *t, struct entry *entry, uint64_t key);
