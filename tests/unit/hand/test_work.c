@@ -98,7 +98,7 @@ static struct record on_disk(void)
 
 static char *volume_path(const char *name)
 {
-	static char path[PODS_PATH + 64];
+	static char path[2 * PODS_PATH];
 	char volume[PODS_PATH];
 
 	pods_path(&h.pods, &ref, volume);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#include "hand/server.h"
+
+#include "base/clock.h"
+#include "tests/lib/hands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+/* Volumes that hold up whoever touches them: what the hand does to its other volumes meanwhile. */
+
+#define OTHERS 200
+#ifdef __SANITIZE_ADDRESS__
+#define ENTRIES 50000
+/* The sanitizers make a fork slow; still nobody waited for the deadline of the hung one. */
+#define IN_TIME_MS (LIMIT_HAND_OPERATION_MS - SECOND_MS)
+#else
+#define ENTRIES 1000000
+#define IN_TIME_MS SECOND_MS
+#endif
+
+static struct hands h;
+
+static int set_up(void **state)
+{
+	(void)state;
+	hands_make(&h);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	hands_remove(&h);
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	return clock_mono_ms(clock_system());
+}
+
+/* A FUSE mount on the volume whose server never answers: it does not even read what it is asked.
+ * The descriptor's close ends it. -1: there is no FUSE here. */
+static int hang(const struct volume_ref *ref)
+{
+	char path[PODS_PATH], options[96];
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	pods_path(&h.pods, ref, path);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	if (mount("hang", path, "fuse", 0, options) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void make_entries(const struct volume_ref *ref, unsigned count)
+{
+	char path[PODS_PATH];
+	int dir;
+
+	pods_path(&h.pods, ref, path);
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(dir >= 0);
+	/* Each looks like a leftover of ours that has to be swept. */
+	for (unsigned i = 0; i < count; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "..2026_01_02_03_04_05.%032x", i);
+		assert_int_equal(symlinkat("x", dir, name), 0);
+	}
+	close(dir);
+}
+
+struct race {
+	unsigned done, failed;
+	int64_t last_ms; /* when the last one swapped */
+};
+
+static void on_published(void *arg, const struct hand_reply *reply, int memfd _unused_)
+{
+	struct race *race = arg;
+
+	race->done++;
+	if (reply->err.kind != ERR_NONE) {
+		race->failed++;
+		print_message("%s\n", reply->err.message);
+	}
+	if (reply->renamed_mono_ms > race->last_ms)
+		race->last_ms = reply->renamed_mono_ms;
+}
+
+static void send_publish(const struct volume_ref *ref, int n, unsigned rv, hand_done_fn done,
+			 void *arg)
+{
+	int memfd;
+	struct hand_request r = hands_publish_request(ref, n, rv, &memfd);
+	struct err e;
+
+	assert_int_equal(hand_client_send(h.client, &r, memfd, done, arg, NULL, &e), 0);
+}
+
+struct stuck {
+	bool done;
+	struct err err;
+};
+
+static void on_stuck(void *arg, const struct hand_reply *reply, int memfd _unused_)
+{
+	struct stuck *s = arg;
+
+	s->done = true;
+	s->err = reply->err;
+}
+
+/* Publishes to all others, and tells how long the slowest took. */
+static int64_t race_of(unsigned first, int n, unsigned rv)
+{
+	struct race race = {0};
+	int64_t start_ms = now_ms();
+
+	for (unsigned i = 0; i < OTHERS; i++) {
+		struct volume_ref ref = hands_ref(first + i);
+
+		send_publish(&ref, n, rv, on_published, &race);
+	}
+	assert_true(hands_wait_count(&h, &race.done, OTHERS, 20 * SECOND_MS));
+	assert_int_equal(race.failed, 0);
+	return race.last_ms - start_ms;
+}
+
+static void A16_hung_volume_and_one_of_a_million_entries_hold_nobody_up(void **state)
+{
+	struct volume_ref hung = hands_volume(&h, 1, NULL);
+	struct volume_ref huge = hands_volume(&h, 2, "nr_inodes=2m");
+	struct stuck on_hung = {0}, on_huge = {0};
+	int64_t start_ms, took_ms;
+	int fuse = hang(&hung);
+
+	(void)state;
+	if (fuse < 0) {
+		fprintf(stderr, "SKIP: no FUSE on this machine\n");
+		skip();
+	}
+	make_entries(&huge, ENTRIES);
+	for (unsigned i = 0; i < OTHERS; i++)
+		hands_volume(&h, 100 + i, NULL);
+	hands_start(&h, NULL);
+	start_ms = now_ms();
+	send_publish(&hung, 1, 10, on_stuck, &on_hung);
+	send_publish(&huge, 1, 10, on_stuck, &on_huge);
+	took_ms = race_of(100, 1, 10);
+	print_message("200 volumes in %lld ms\n", (long long)took_ms);
+	assert_true(took_ms < IN_TIME_MS);
+	assert_false(on_hung.done);
+	for (unsigned i = 0; i < OTHERS; i++) {
+		struct volume_ref ref = hands_ref(100 + i);
+
+		assert_int_equal(hands_seen(&h, &ref), 1);
+	}
+	/* The huge one gets its pair in one bounded step. */
+	assert_true(hands_wait(&h, &on_huge.done, 10 * SECOND_MS));
+	if (on_huge.err.kind != ERR_NONE)
+		fail_msg("%s", on_huge.err.message);
+	assert_int_equal(hands_seen(&h, &huge), 1);
+	/* The hung one is given up at its deadline, and named. */
+	assert_true(hands_wait(&h, &on_hung.done, 15 * SECOND_MS));
+	assert_int_equal(on_hung.err.kind, ERR_TIMEOUT);
+	assert_non_null(strstr(on_hung.err.message, hung.pod_uid));
+	took_ms = now_ms() - start_ms;
+	assert_true(took_ms >= LIMIT_HAND_OPERATION_MS &&
+		    took_ms < LIMIT_HAND_OPERATION_MS + 3 * SECOND_MS);
+	close(fuse);
+}
+
+/* A FUSE server that takes each question and keeps it: not even SIGKILL ends who waits for it. */
+static pid_t swallow(int fuse)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		static char request[256 * KIB];
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		while (read(fuse, request, sizeof(request)) > 0 || errno == EINTR)
+			;
+		pause();
+	}
+	return pid;
+}
+
+static void E6_process_that_cannot_be_killed_holds_nobody_up(void **state)
+{
+	struct volume_ref hung = hands_volume(&h, 1, NULL);
+	struct stuck first = {0}, second = {0}, third = {0};
+	int fuse = hang(&hung);
+	pid_t server;
+
+	(void)state;
+	if (fuse < 0) {
+		fprintf(stderr, "SKIP: no FUSE on this machine\n");
+		skip();
+	}
+	server = swallow(fuse);
+	for (unsigned i = 0; i < OTHERS; i++)
+		hands_volume(&h, 100 + i, NULL);
+	hands_start(&h, NULL);
+	send_publish(&hung, 1, 10, on_stuck, &first);
+	assert_true(race_of(100, 1, 10) < IN_TIME_MS);
+	send_publish(&hung, 2, 11, on_stuck, &second); /* waits behind the first */
+	assert_true(hands_wait(&h, &first.done, 15 * SECOND_MS));
+	assert_int_equal(first.err.kind, ERR_TIMEOUT);
+	assert_true(hands_wait(&h, &second.done, 2 * SECOND_MS));
+	assert_int_equal(second.err.kind, ERR_TIMEOUT);
+	/* While it has not ended the volume is refused at once. */
+	send_publish(&hung, 3, 12, on_stuck, &third);
+	assert_true(hands_wait(&h, &third.done, 2 * SECOND_MS));
+	assert_int_equal(third.err.kind, ERR_TIMEOUT);
+	assert_true(race_of(100, 2, 11) < IN_TIME_MS);
+	assert_int_equal(hands_stop(&h), 0); /* and the hand itself ends */
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	close(fuse);
+}
+
+static void E6_twenty_hung_volumes_leave_room_for_others(void **state)
+{
+	int fuses[20];
+	struct stuck stuck[20] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(fuses); i++) {
+		struct volume_ref ref = hands_volume(&h, 1 + i, NULL);
+
+		fuses[i] = hang(&ref);
+		if (fuses[i] < 0) {
+			fprintf(stderr, "SKIP: no FUSE on this machine\n");
+			skip();
+		}
+	}
+	for (unsigned i = 0; i < OTHERS; i++)
+		hands_volume(&h, 100 + i, NULL);
+	hands_start(&h, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(fuses); i++) {
+		struct volume_ref ref = hands_ref(1 + i);
+
+		send_publish(&ref, 1, 10, on_stuck, &stuck[i]);
+	}
+	assert_true(race_of(100, 1, 10) < IN_TIME_MS + 2 * LIMIT_HAND_SLOW_MS);
+	for (unsigned i = 0; i < ARRAY_LEN(fuses); i++) {
+		assert_false(stuck[i].done);
+		close(fuses[i]);
+	}
+}
+
+static void waiting_publish_is_replaced_by_the_newest(void **state)
+{
+	struct volume_ref hung = hands_volume(&h, 1, NULL);
+	struct stuck first = {0}, second = {0}, third = {0};
+	int fuse = hang(&hung);
+
+	(void)state;
+	if (fuse < 0) {
+		fprintf(stderr, "SKIP: no FUSE on this machine\n");
+		skip();
+	}
+	hands_start(&h, NULL);
+	send_publish(&hung, 1, 10, on_stuck, &first);
+	send_publish(&hung, 2, 11, on_stuck, &second);
+	send_publish(&hung, 3, 12, on_stuck, &third);
+	assert_true(hands_wait(&h, &second.done, 5 * SECOND_MS));
+	assert_int_equal(second.err.kind, ERR_CANCELLED);
+	assert_false(first.done);
+	assert_false(third.done);
+	close(fuse); /* who waits is woken */
+	assert_true(hands_wait(&h, &third.done, 5 * SECOND_MS));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(A16_hung_volume_and_one_of_a_million_entries_hold_nobody_up),
+	    TEST(E6_process_that_cannot_be_killed_holds_nobody_up),
+	    TEST(E6_twenty_hung_volumes_leave_room_for_others),
+	    TEST(waiting_publish_is_replaced_by_the_newest),
+	};
+
+	pods_namespace();
+	return cmocka_run_group_tests_name("hand/server_hang", tests, NULL, NULL);
+}
