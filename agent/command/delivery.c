@@ -151,7 +151,7 @@ static int start_api(struct delivery *d, const struct delivery_options *o, struc
 
 static int start_road(struct delivery *d, const struct delivery_options *o, struct err *e)
 {
-	const struct gate_policy any = {0};
+	static const struct gate_policy any;
 	struct road_options options = {
 	    .ops = &d->ops, .ops_arg = &d->ports, .clock = clock_system()};
 	struct binding_spec spec = {

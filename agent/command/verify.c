@@ -52,7 +52,7 @@ static int judge(const struct settings *s, const char *path, int64_t wall_ms, st
 	_cleanup_directory_ struct directory d = {0};
 	_cleanup_content_ struct content pair = {0};
 	_cleanup_(gate_freep) struct gate *gate = NULL;
-	const struct gate_policy any = {0};
+	static const struct gate_policy any;
 	const struct gate_context context = {.wall_ms = wall_ms, .allow_ca = s->allow_ca};
 
 	if (directory_read(path, &d, e) < 0 || gate_new(&any, &gate, e) < 0)

@@ -78,7 +78,7 @@ static int wait_until(const char *dir, struct gate *gate, int64_t end_ms, const 
 int wait_for(const char *dir, int64_t timeout_ms, struct err *e)
 {
 	_cleanup_(gate_freep) struct gate *gate = NULL;
-	const struct gate_policy any = {0};
+	static const struct gate_policy any;
 	int64_t end_ms = timeout_ms ? clock_mono_ms(clock_system()) + timeout_ms : INT64_MAX;
 	sigset_t signals;
 
