@@ -47,6 +47,7 @@ static void on_absent(void *arg)
 	struct delivery *d = arg;
 
 	d->state.code = CODE_NO_SECRET;
+	log_info("secret.absent");
 	d->supply->on_absent(d->supply_arg);
 }
 
@@ -95,7 +96,7 @@ static void tell(void *arg, const struct event_object *about _unused_, enum even
 		log_warn("reload.failed", L_STR(LOG_MESSAGE, note),
 			 L_STR(LOG_ACTION, "run the sidecar with the uid of the process: without "
 					   "capabilities it may signal only its own"));
-	else
+	else if (reason != EVENT_SECRET_NOT_FOUND && reason != EVENT_SECRET_UNREADABLE)
 		log_info("delivery.told", L_STR(LOG_REASON, event_reason_text(reason)),
 			 L_STR(LOG_MESSAGE, note));
 }
@@ -127,7 +128,14 @@ static int start_hand(struct delivery *d, const struct delivery_options *o, stru
 {
 	static const struct link_callbacks callbacks = {
 	    .on_up = on_up, .on_lost = on_lost, .on_damaged = on_damaged};
-	const char *const args[] = {"--dir", o->target->path, NULL};
+	const char *const args[] = {"--dir",
+				    o->target->path,
+				    "--log-level",
+				    o->log_level,
+				    "--log-format",
+				    o->log_format,
+				    o->pod_processes ? "--pod-processes" : NULL,
+				    NULL};
 	const struct link_options options = {.program = o->hand, .args = args};
 
 	return link_new(d->ports.loop, &options, &callbacks, d, &d->ports.link, e);
@@ -156,7 +164,6 @@ static int start_road(struct delivery *d, const struct delivery_options *o, stru
 	    .ops = &d->ops, .ops_arg = &d->ports, .clock = clock_system()};
 	struct binding_spec spec = {
 	    .ref = own_volume,
-	    .pod_name = OURSELVES,
 	    .account = OURSELVES,
 	    .address = "127.0.0.1",
 	    .attributes = *o->attributes,
@@ -170,6 +177,9 @@ static int start_road(struct delivery *d, const struct delivery_options *o, stru
 	if (road_new(&options, &d->road, e) < 0)
 		return -1;
 	memcpy(spec.pod_namespace, d->namespace_, sizeof(spec.pod_namespace));
+	/* A pod's containers have its name as host name. */
+	if (gethostname(spec.pod_name, sizeof(spec.pod_name)) < 0 || !spec.pod_name[0])
+		memcpy(spec.pod_name, OURSELVES, sizeof(OURSELVES));
 	memset(spec.container_id, '0', LIMIT_CONTAINER_ID);
 	road_set_pod(d->road, spec.ref.pod_uid, &spec, 1);
 	return 0;

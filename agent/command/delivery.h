@@ -17,6 +17,9 @@ struct delivery_options {
 	const char *context;    /* NULL: the current one */
 	const char *namespace_; /* NULL: that of the configuration */
 	const char *hand;       /* the program; NULL: certhup-hand beside our own */
+	const char *log_level;  /* of the hand */
+	const char *log_format;
+	bool pod_processes; /* the pod's containers share a process namespace, and one is meant */
 	const struct target *target;
 	const struct attributes *attributes;
 };

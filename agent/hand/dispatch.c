@@ -28,9 +28,9 @@ static int may_ask(const struct server *s, const struct hand_request *request, s
 	if (!(s->options->ops & 1u << request->op))
 		return err_set(e, ERR_DENIED, "the operation %s is switched off",
 			       hand_op_label(request->op));
-	if (s->options->host.cgroup_fd < 0 &&
+	if (s->options->host.proc_fd < 0 &&
 	    (request->op == HAND_FIND || request->op == HAND_SIGNAL))
-		return err_set(e, ERR_DENIED, "signals are switched off: no cgroups are given");
+		return err_set(e, ERR_DENIED, "signals are switched off: no processes are given");
 	if (request->op == HAND_PUBLISH && s->options->state_fd >= 0 && !s->adoption.once)
 		return err_set(e, ERR_CONFLICT, "adopt first");
 	return 0;

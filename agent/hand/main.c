@@ -13,13 +13,15 @@ static int limit(struct roots *r, struct err *e)
 {
 	const struct hand_options *o = &r->options;
 	int write_fds[2] = {o->tree.pods_fd, o->state_fd};
-	int read_fds[2] = {o->host.cgroup_fd, o->host.proc_fd};
+	int read_fds[2] = {o->host.proc_fd, o->host.cgroup_fd};
 	struct sandbox_hand s = {.chown = true,
-				 .kill = (o->ops & 1u << HAND_SIGNAL) && o->host.cgroup_fd >= 0,
+				 .kill = (o->ops & 1u << HAND_SIGNAL) && o->host.proc_fd >= 0,
 				 .write_fds = write_fds,
 				 .read_fds = read_fds,
 				 .writes = o->state_fd >= 0 ? 2 : 1,
-				 .reads = o->host.cgroup_fd >= 0 ? 2 : 0};
+				 .reads = o->host.proc_fd < 0     ? 0
+					  : o->host.cgroup_fd < 0 ? 1
+								  : 2};
 	struct sandbox_report *report = &r->options.sandbox;
 
 	if (sandbox_hand(&s, report, e) < 0)

@@ -18,6 +18,7 @@ enum flag {
 	DIR_FLAG,
 	CGROUP_ROOT,
 	PROC,
+	POD_PROCESSES,
 	OPS,
 	BUDGET_NAMESPACE,
 	BUDGET_NODE,
@@ -39,6 +40,9 @@ static const struct {
     [DIR_FLAG] = {"dir", "DIR", "the one volume is this directory; no kubelet, no records"},
     [CGROUP_ROOT] = {"cgroup-root", "DIR", "the host's cgroups (/sys/fs/cgroup)"},
     [PROC] = {"proc", "DIR", "the host's processes (/proc)"},
+    [POD_PROCESSES] =
+	{"pod-processes", NULL,
+	 "with --dir: signal processes of a namespace that the pod's containers share"},
     [OPS] = {"ops", "LIST", "operations that are on, with commas (all)"},
     [BUDGET_NAMESPACE] = {"budget-namespace", "BYTES", "published bytes of one namespace (32 MiB)"},
     [BUDGET_NODE] = {"budget-node", "BYTES", "published bytes in all (128 MiB)"},
@@ -160,6 +164,9 @@ static int take(enum flag f, const char *value, struct hand_flags *ret, struct e
 		return parse_log(f, value, ret, e);
 	case OPS:
 		return parse_ops(value, &ret->ops, e);
+	case POD_PROCESSES:
+		ret->pod_processes = true;
+		return 0;
 	case HELP:
 		ret->help = true;
 		return 0;
@@ -181,6 +188,8 @@ static int check(const struct hand_flags *f, struct err *e)
 	if (f->socket && f->head_uid == UINT32_MAX)
 		return err_set(e, ERR_INVALID,
 			       "--socket needs --head-uid: the user that may connect");
+	if (f->pod_processes && !f->dir)
+		return err_set(e, ERR_INVALID, "--pod-processes goes with --dir only");
 	if (!f->dir && (f->driver[0] == '\0' || f->driver[0] == '.' || strchr(f->driver, '/')))
 		return err_set(e, ERR_INVALID, "--driver takes the name of a CSI driver");
 	return 0;

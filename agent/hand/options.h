@@ -14,7 +14,8 @@ struct hand_flags {
 	const char *state_dir; /* NULL: below the kubelet's root */
 	const char *dir;       /* flat: this directory is the volume, there are no records */
 	const char *cgroup_root, *proc;
-	uint32_t ops; /* bit per operation */
+	bool pod_processes; /* with dir: those of proc may be signalled, there are no cgroups */
+	uint32_t ops;       /* bit per operation */
 	uint64_t budget_namespace, budget_node;
 	enum log_level log_level;
 	enum log_format log_format;

@@ -135,7 +135,7 @@ static int open_flat(const struct hand_flags *f, struct hand_options *o, struct 
 	if (o->tree.pods_fd < 0)
 		return err_sys(e, "open the directory %s", f->dir);
 	o->tree.flat = o->tree.any_fs = true;
-	return 0;
+	return f->pod_processes ? notify_host_open(NULL, f->proc, &o->host, e) : 0;
 }
 
 static int open_tree(const struct hand_flags *f, struct roots *r, struct err *e)
@@ -220,6 +220,6 @@ void roots_done(struct roots *r)
 	closep(&r->options.tree.pods_fd);
 	closep(&r->options.state_fd);
 	closep(&r->lock_fd);
-	if (r->options.host.cgroup_fd >= 0)
+	if (r->options.host.proc_fd >= 0)
 		notify_host_close(&r->options.host);
 }

@@ -18,7 +18,7 @@ struct hand_options {
 	uint32_t head_uid; /* the only uid that is answered; (uint32_t)-1: any */
 	struct volume_tree tree;
 	int state_fd;                           /* -1: no records (init, sidecar) */
-	struct notify_host host;                /* cgroup_fd -1: signals are off */
+	struct notify_host host;                /* proc_fd -1: signals are off */
 	uint32_t ops;                           /* bit per operation that is switched on */
 	uint64_t budget_namespace, budget_node; /* bytes */
 	struct sandbox_report sandbox;          /* what HELLO tells */

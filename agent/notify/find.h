@@ -3,6 +3,7 @@
 
 /* What the files of notify/ share besides cgroup.h and proc.h. */
 
+#include "notify/cgroup.h"
 #include "notify/proc.h"
 #include "notify/process.h"
 
@@ -18,6 +19,16 @@ int query_check(const struct process_query *q, struct err *e) _must_check_;
  */
 const struct proc *proc_select(struct proc *procs, size_t count, const char *comm,
 			       enum signal_result *ret_result);
+
+/* The same by name alone, of processes that are not all of one container. */
+const struct proc *proc_select_named(struct proc *procs, size_t count, const char *comm,
+				     enum signal_result *ret_result);
+
+/*
+ * The processes of a namespace that the containers of our pod share, without the sandbox.
+ * Errors: EXHAUSTED beyond LIMIT_PROCESSES.
+ */
+int pod_members_find(int proc_fd, struct cgroup_members *ret, struct err *e) _must_check_;
 
 /*
  * Finds the process that the query means; it may be gone by now. Result: SENT when there is one,

@@ -69,12 +69,14 @@ static bool is_our_proc(int fd)
 int notify_host_open(const char *cgroup_path, const char *proc_path, struct notify_host *ret,
 		     struct err *e)
 {
-	_cleanup_close_ int cgroup_fd = open(cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int cgroup_fd = -1;
 	_cleanup_close_ int proc_fd = -1;
 
-	if (cgroup_fd < 0)
+	if (cgroup_path)
+		cgroup_fd = open(cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup_path && cgroup_fd < 0)
 		return err_sys(e, "open %s", cgroup_path);
-	if (!has_hierarchies(cgroup_fd))
+	if (cgroup_path && !has_hierarchies(cgroup_fd))
 		return err_set(e, ERR_INVALID,
 			       "%s holds no cgroups: mount the host's /sys/fs/cgroup", cgroup_path);
 	proc_fd = open(proc_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,7 +128,9 @@ static int choose(const struct notify_host *h, const struct cgroup_members *m, c
 		return err_sys(e, "table of processes");
 	count = read_all(h, m, procs, e);
 	if (count >= 0)
-		chosen = proc_select(procs, (size_t)count, comm, ret_result);
+		chosen = h->cgroup_fd < 0
+			     ? proc_select_named(procs, (size_t)count, comm, ret_result)
+			     : proc_select(procs, (size_t)count, comm, ret_result);
 	if (chosen)
 		*ret = *chosen;
 	else if (*ret_result == SIGNAL_NO_PROCESS && count < (ssize_t)m->count)
@@ -141,7 +145,8 @@ int proc_find(const struct notify_host *h, const struct process_query *q, struct
 	struct cgroup_members m;
 
 	*ret_result = SIGNAL_NO_PROCESS;
-	if (cgroup_members_find(h->cgroup_fd, q, &m, e) < 0)
+	if ((h->cgroup_fd < 0 ? pod_members_find(h->proc_fd, &m, e)
+			      : cgroup_members_find(h->cgroup_fd, q, &m, e)) < 0)
 		return -1;
 	return m.count ? choose(h, &m, q->comm, ret, ret_result, e) : 0;
 }

@@ -13,12 +13,18 @@
 
 /* Where the host's cgroups and processes are. Descriptors are borrowed. */
 struct notify_host {
-	int cgroup_fd; /* the host's /sys/fs/cgroup */
+	int cgroup_fd; /* the host's /sys/fs/cgroup; -1: see below */
 	int proc_fd;   /* a proc of the host's pid namespace */
 };
 
 /*
- * cgroup_path: the host's /sys/fs/cgroup, of v2, v1 or hybrid. proc_path: a proc of the pid
+ * A sidecar has no host: there the pod's containers share one process namespace, and with cgroup_fd
+ * -1 every process of it but the first (the pod's sandbox) may be meant, by its name. The pod and
+ * the container of a query are not looked at then.
+ */
+
+/*
+ * cgroup_path: the host's /sys/fs/cgroup, of v2, v1 or hybrid; NULL: none. proc_path: a proc of the pid
  * namespace that we live in, which must be the host's (hostPID).
  * Errors: INVALID when they are something else.
  */

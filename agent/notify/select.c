@@ -59,17 +59,12 @@ static const struct proc *top_of(const struct proc *procs, size_t count, const s
 	return top;
 }
 
-const struct proc *proc_select(struct proc *procs, size_t count, const char *comm,
-			       enum signal_result *ret_result)
+const struct proc *proc_select_named(struct proc *procs, size_t count, const char *comm,
+				     enum signal_result *ret_result)
 {
-	const struct proc *first;
 	const struct proc *top = NULL;
 
 	qsort(procs, count, sizeof(*procs), by_pid);
-	first = first_process(procs, count);
-	*ret_result = first ? SIGNAL_SENT : SIGNAL_NO_PROCESS;
-	if (!first || !comm[0] || strcmp(first->comm, comm) == 0)
-		return first;
 	for (const struct proc *p = procs; p < procs + count; p++) {
 		const struct proc *t;
 
@@ -82,7 +77,19 @@ const struct proc *proc_select(struct proc *procs, size_t count, const char *com
 		}
 		top = t;
 	}
-	if (!top)
-		*ret_result = SIGNAL_NO_PROCESS;
+	*ret_result = top ? SIGNAL_SENT : SIGNAL_NO_PROCESS;
 	return top;
+}
+
+const struct proc *proc_select(struct proc *procs, size_t count, const char *comm,
+			       enum signal_result *ret_result)
+{
+	const struct proc *first;
+
+	qsort(procs, count, sizeof(*procs), by_pid);
+	first = first_process(procs, count);
+	*ret_result = first ? SIGNAL_SENT : SIGNAL_NO_PROCESS;
+	if (!first || !comm[0] || strcmp(first->comm, comm) == 0)
+		return first;
+	return proc_select_named(procs, count, comm, ret_result);
 }

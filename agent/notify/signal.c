@@ -23,10 +23,14 @@ static int pidfd_send(int pidfd, int signal)
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-static int is_of_container(int dir_fd, const struct process_query *q, bool *ret, struct err *e)
+static int is_of_container(const struct notify_host *h, int dir_fd, const struct process_query *q,
+			   bool *ret, struct err *e)
 {
 	_cleanup_buf_ struct buf text;
 
+	*ret = true;
+	if (h->cgroup_fd < 0)
+		return 0;
 	buf_init(&text, LIMIT_PROC_FILE);
 	if (file_read(dir_fd, "cgroup", &text, e) < 0)
 		return -1;
@@ -64,7 +68,7 @@ static int signal_one(const struct notify_host *h, const struct process_query *q
 			   ? 0
 			   : err_sys(e, "hold process %d", chosen->pid);
 	if (proc_open(h->proc_fd, chosen->pid, &dir_fd, e) < 0 || proc_read(dir_fd, &now, e) < 0 ||
-	    is_of_container(dir_fd, q, &ours, e) < 0)
+	    is_of_container(h, dir_fd, q, &ours, e) < 0)
 		return e->kind == ERR_NOT_FOUND ? 0 : -1;
 	if (!ours || now.start_ticks != chosen->start_ticks ||
 	    strcmp(now.comm, chosen->comm) != 0 || proc_is_dead(&now))
