@@ -13,9 +13,9 @@ struct delivery {
 	struct ports ports; /* the first: it is what the stations are given */
 	struct road_ops ops;
 	struct delivery_events events;
-	void *arg;
 	struct k8s_config *config;
 	char namespace_[LIMIT_NAMESPACE + 1];
+	char secret[LIMIT_OBJECT_NAME + 1];
 	struct gate *gate;
 	struct road *road;
 	struct delivery_state state;
@@ -46,8 +46,10 @@ static void on_absent(void *arg)
 {
 	struct delivery *d = arg;
 
+	if (d->state.code != CODE_NO_SECRET)
+		log_info("secret.absent", L_STR(LOG_NAMESPACE, d->namespace_),
+			 L_STR(LOG_SECRET, d->secret));
 	d->state.code = CODE_NO_SECRET;
-	log_info("secret.absent");
 	d->supply->on_absent(d->supply_arg);
 }
 
@@ -87,7 +89,7 @@ static void tell(void *arg, const struct event_object *about _unused_, enum even
 
 	if (reason == EVENT_ROTATED) {
 		d->state.delivered = true;
-		d->events.on_delivered(d->arg);
+		d->events.on_delivered(d->events.arg);
 		return;
 	}
 	if (reason == EVENT_REJECTED)
@@ -113,7 +115,7 @@ static void on_lost(void *arg, const struct err *e, bool for_good _unused_)
 	struct delivery *d = arg;
 
 	d->state.hand_up = false;
-	d->events.on_lost(d->arg, e);
+	d->events.on_lost(d->events.arg, e);
 }
 
 static void on_up(void *arg, const struct hand_reply *hello _unused_)
@@ -186,8 +188,7 @@ static int start_road(struct delivery *d, const struct delivery_options *o, stru
 }
 
 int delivery_new(struct loop *loop, const struct delivery_options *options,
-		 const struct delivery_events *events, void *arg, struct delivery **ret,
-		 struct err *e)
+		 const struct delivery_events *events, struct delivery **ret, struct err *e)
 {
 	struct delivery *d = calloc(1, sizeof(*d));
 
@@ -198,7 +199,7 @@ int delivery_new(struct loop *loop, const struct delivery_options *options,
 	d->ops.secret_open = secret_open;
 	d->ops.event = tell;
 	d->events = *events;
-	d->arg = arg;
+	memcpy(d->secret, options->attributes->secret, sizeof(d->secret));
 	d->state.code = CODE_FAILURE;
 	if (start_hand(d, options, e) < 0 || start_api(d, options, e) < 0 ||
 	    start_road(d, options, e) < 0) {

@@ -36,6 +36,7 @@ struct delivery_events {
 	void (*on_delivered)(void *arg);
 	void (*on_lost)(void *arg,
 			const struct err *e); /* the hand is gone: nothing more can come */
+	void *arg;
 };
 
 /*
@@ -44,7 +45,7 @@ struct delivery_events {
  * Errors: NOT_FOUND, INVALID (configuration), DENIED, EXHAUSTED
  */
 int delivery_new(struct loop *loop, const struct delivery_options *options,
-		 const struct delivery_events *events, void *arg, struct delivery **ret,
+		 const struct delivery_events *events, struct delivery **ret,
 		 struct err *e) _must_check_;
 
 /* Ends, and waits for the hand: what it was writing is finished, or leaves nothing behind. */

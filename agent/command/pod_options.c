@@ -30,22 +30,26 @@ int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct 
 }
 
 int pod_deliver(const struct pod_settings *s, const struct attributes *attributes,
-		struct loop *loop, const struct delivery_events *events, void *arg,
-		struct delivery **ret, struct err *e)
+		struct loop *loop, const struct delivery_events *events, struct delivery **ret,
+		struct err *e)
 {
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	struct target target;
 	const struct delivery_options options = {
 	    .kubeconfig = s->kubeconfig,
 	    .context = s->context,
 	    .namespace_ = s->namespace_,
 	    .hand = s->hand,
+	    .log_level = s->log_level == LOG_LEVEL_INFO ? "warn" : levels[s->log_level],
+	    .log_format = s->log_format == LOG_FORMAT_TEXT ? "text" : "json",
+	    .pod_processes = s->pod_processes,
 	    .target = &target,
 	    .attributes = attributes,
 	};
 
 	if (target_prepare(s->dir, s->subdir, s->file_mode, &target, e) < 0)
 		return -1;
-	return delivery_new(loop, &options, events, arg, ret, e);
+	return delivery_new(loop, &options, events, ret, e);
 }
 
 /* kubelet makes it as a file of the container; anything else is left alone. */

@@ -21,6 +21,7 @@ struct pod_settings {
 	const char *combined;
 	const char *hand;
 	const char *termination_log;
+	bool pod_processes; /* no flag: see struct delivery_options */
 };
 
 #define POD_TEXT(s, flag, member, called, text, ...)                                               \
@@ -90,8 +91,8 @@ int pod_attributes(const struct pod_settings *s, struct attributes *ret,
 
 /* Starts the delivery that the flags ask for. attributes are finished. */
 int pod_deliver(const struct pod_settings *s, const struct attributes *attributes,
-		struct loop *loop, const struct delivery_events *events, void *arg,
-		struct delivery **ret, struct err *e) _must_check_;
+		struct loop *loop, const struct delivery_events *events, struct delivery **ret,
+		struct err *e) _must_check_;
 
 /* The last sentence: in the log and for kubectl describe. Returns code. */
 int pod_end(const struct pod_settings *s, const struct err *e, int code);

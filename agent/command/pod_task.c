@@ -62,14 +62,14 @@ static void on_signal(void *arg, int signal)
 int pod_task_start(struct pod_task *t, const struct pod_settings *s,
 		   const struct attributes *attributes, int64_t timeout_ms, struct err *e)
 {
-	static const struct delivery_events events = {on_delivered, on_lost};
+	const struct delivery_events events = {on_delivered, on_lost, t};
 
 	t->code = -1;
 	if (loop_new(clock_system(), &t->loop, e) < 0 ||
 	    loop_signal_new(t->loop, SIGTERM, on_signal, t, &t->term, e) < 0 ||
 	    loop_signal_new(t->loop, SIGINT, on_signal, t, &t->interrupt, e) < 0 ||
 	    loop_timer_new(t->loop, on_deadline, t, &t->deadline, e) < 0 ||
-	    pod_deliver(s, attributes, t->loop, &events, t, &t->delivery, e) < 0)
+	    pod_deliver(s, attributes, t->loop, &events, &t->delivery, e) < 0)
 		return -1;
 	if (timeout_ms)
 		loop_timer_set(t->deadline, timeout_ms);

@@ -159,9 +159,21 @@ static int read_attributes(const struct settings *s, struct attributes *ret, str
 	return attributes_finish(ret, &defaults, e);
 }
 
+/* Whether a process of the pod may be meant, and can be. */
+static int check_processes(struct settings *s, const struct attributes *a, struct err *e)
+{
+	struct err none;
+
+	if (a->signal && neighbours_shared("/proc", e) < 0)
+		return err_add(e, "--reload %s", s->reload);
+	s->pod.pod_processes =
+	    a->signal || (s->quit_with && s->process && neighbours_shared("/proc", &none) == 0);
+	return 0;
+}
+
 static int run(void *settings, const struct arguments *arguments _unused_)
 {
-	const struct settings *s = settings;
+	struct settings *s = settings;
 	_cleanup_(sidecar_done) struct sidecar c = {.task.stay = true};
 	struct attributes a;
 	struct err e = {0};
@@ -169,11 +181,7 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	pod_log(&s->pod);
 	if (read_attributes(s, &a, &e) < 0)
 		return complain(&e, CODE_USAGE);
-	if (a.signal && neighbours_shared("/proc", &e) < 0) {
-		err_add(&e, "--reload %s", s->reload);
-		return pod_end(&s->pod, &e, CODE_FAILURE);
-	}
-	if (start(&c, s, &a, &e) < 0)
+	if (check_processes(s, &a, &e) < 0 || start(&c, s, &a, &e) < 0)
 		return pod_end(&s->pod, &e, CODE_FAILURE);
 	return pod_task_run(&c.task, &s->pod);
 }
