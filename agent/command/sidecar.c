@@ -97,11 +97,6 @@ static bool is_ready(void *arg, char why[static PAGE_WHY_MAX])
 	return false;
 }
 
-static void before_metrics(void *arg _unused_)
-{
-	counts_process();
-}
-
 static void on_ended(void *arg)
 {
 	struct sidecar *c = arg;
@@ -119,7 +114,7 @@ static void on_blind(void *arg, const struct err *e)
 static int start(struct sidecar *c, const struct settings *s, const struct attributes *a,
 		 struct err *e)
 {
-	static const struct page_callbacks callbacks = {is_ready, is_started, before_metrics};
+	static const struct page_callbacks callbacks = {is_ready, is_started, NULL};
 	static const struct quit_events events = {on_ended, on_blind};
 	const struct quit_options quit = {
 	    .container = s->quit_with, .pod = s->pod_name, .process = s->process, .proc = "/proc"};

@@ -383,7 +383,7 @@ static void assert_clean(const struct pki_pair *pair)
 static void F1_sigterm_at_any_moment_leaves_a_clean_state(void **state _unused_)
 {
 	_cleanup_pair_ struct pki_pair pair;
-	int step_ms = getenv("CERTHUP_SOAK") ? 1 : 8;
+	int step_ms = getenv("CERTHUP_SOAK") ? 1 : 12;
 	unsigned done = 0;
 	unsigned stopped = 0;
 
