@@ -157,7 +157,7 @@ static void every_command_has_help_with_examples_flags_and_exit_codes(void **sta
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_program_ struct program p = {0};
 		_cleanup_program_ struct program other = {0};
-		char example[64];
+		char example[600];
 
 		expect(&p, 0, WORDS("certhup", names[i], "--help"));
 		snprintf(example, sizeof(example), "\nExamples:\n  # ");
