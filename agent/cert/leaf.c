@@ -60,17 +60,32 @@ int leaf_name(const X509_NAME *name, char *ret, size_t size)
 	return rc;
 }
 
-/* A name may hold any bytes: what could break a line or pass for a second name becomes "?". */
-static void copy_printable(char *to, size_t size, const ASN1_STRING *from)
+/* A name may hold any bytes: what could break a line or pass for a second name becomes "?". Returns 1
+ * when the copy is not all, or not the same. */
+static int copy_printable(char *to, size_t size, const ASN1_STRING *from)
 {
 	size_t len = (size_t)ASN1_STRING_length(from);
+	int changed = copy_cut(to, size, (const char *)ASN1_STRING_get0_data(from), len) < 0;
 
-	copy_cut(to, size, (const char *)ASN1_STRING_get0_data(from), len);
 	if (len > size - 1)
 		len = size - 1;
 	for (size_t i = 0; i < len; i++)
-		if (to[i] <= ' ' || to[i] > '~' || to[i] == ',' || to[i] == '"')
+		if (to[i] <= ' ' || to[i] > '~' || to[i] == ',' || to[i] == '"') {
 			to[i] = '?';
+			changed = 1;
+		}
+	return changed;
+}
+
+static int copy_ip(char *to, size_t size, const ASN1_STRING *from)
+{
+	int len = ASN1_STRING_length(from);
+
+	if ((len == 4 || len == 16) && inet_ntop(len == 4 ? AF_INET : AF_INET6,
+						 ASN1_STRING_get0_data(from), to, (socklen_t)size))
+		return 0;
+	snprintf(to, size, "?");
+	return 1;
 }
 
 int leaf_san(const GENERAL_NAME *name, const char **ret_kind, char *ret, size_t size)
@@ -81,26 +96,16 @@ int leaf_san(const GENERAL_NAME *name, const char **ret_kind, char *ret, size_t 
 	switch (type) {
 	case GEN_DNS:
 		*ret_kind = "DNS";
-		copy_printable(ret, size, value);
-		return 0;
+		return copy_printable(ret, size, value);
 	case GEN_URI:
 		*ret_kind = "URI";
-		copy_printable(ret, size, value);
-		return 0;
+		return copy_printable(ret, size, value);
 	case GEN_EMAIL:
 		*ret_kind = "email";
-		copy_printable(ret, size, value);
-		return 0;
-	case GEN_IPADD: {
-		int len = ASN1_STRING_length(value);
-
+		return copy_printable(ret, size, value);
+	case GEN_IPADD:
 		*ret_kind = "IP";
-		if ((len != 4 && len != 16) ||
-		    !inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(value), ret,
-			       (socklen_t)size))
-			snprintf(ret, size, "?");
-		return 0;
-	}
+		return copy_ip(ret, size, value);
 	default:
 		return -1;
 	}

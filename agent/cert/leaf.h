@@ -20,5 +20,5 @@ int leaf_time_s(const ASN1_TIME *t, int64_t *ret_s) _must_check_;
 int leaf_name(const X509_NAME *name, char *ret, size_t size);
 
 /* The kind of a name in subjectAltName, "DNS", "IP", "URI", "email", and its printable text. Returns
- * -1 for other kinds. */
+ * 0, 1 when the text had to be cut or masked, -1 for other kinds. */
 int leaf_san(const GENERAL_NAME *name, const char **ret_kind, char *ret, size_t size);

@@ -61,11 +61,10 @@ static bool name_has_suffix(const char *name, const char *suffix)
 
 static bool name_is_allowed(const GENERAL_NAME *name, const char *const *suffixes)
 {
-	/* Longer than any name that a suffix could allow: a cut one ends in "...". */
 	char text[LIMIT_HOST_NAME + 64];
 	const char *kind;
 
-	if (leaf_san(name, &kind, text, sizeof(text)) < 0)
+	if (leaf_san(name, &kind, text, sizeof(text)) != 0)
 		return false;
 	for (size_t i = 0; suffixes[i]; i++)
 		if (name_has_suffix(text, suffixes[i]))

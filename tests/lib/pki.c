@@ -286,7 +286,8 @@ static char *bio_text(BIO *bio, size_t *ret_len)
 	char *copy = malloc((size_t)len + 1);
 
 	need(copy, "memory");
-	memcpy(copy, data, (size_t)len);
+	if (len)
+		memcpy(copy, data, (size_t)len);
 	copy[len] = '\0';
 	BIO_free(bio);
 	if (ret_len)

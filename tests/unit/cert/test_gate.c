@@ -355,10 +355,10 @@ static void C5_next_private_key_is_not_a_pair(void **state _unused_)
 static void C6_names_that_lead_elsewhere_are_refused(void **state _unused_)
 {
 	static const char *const names[] = {
-	    "",         ".",         "..",       "..data",     "..x",          "...", "a/b",
-	    "/etc/x",   "../x",      "../../x",  "a/../b",     "a\\b",         "a b", "a\nb",
-	    "\xc3\xa4", "a\xff",     "a\x7f",    "%2e%2e/x",   "a:b",          "~",   "a*",
-	    "$(x)",     "..\\..\\x", "..2026_x", "..data_tmp", "\xe2\x80\xae", "-\t", "./a"};
+	    "",         ".",         "..",       "..data",     "..x",  "...", "a/b",
+	    "/etc/x",   "../x",      "../../x",  "a/../b",     "a\\b", "a b", "a\nb",
+	    "\xc3\xa4", "a\xff",     "a\x7f",    "%2e%2e/x",   "a:b",  "~",   "a*",
+	    "$(x)",     "..\\..\\x", "..2026_x", "..data_tmp", "-\t",  "./a"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		_cleanup_content_ struct content c;
