@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "base/metrics.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
+#include <search.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
 struct series {
-	LIST_ENTRY(series) next;
-	char *values[METRIC_LABELS]; /* owned */
-	double value;                /* histogram: sum */
-	uint64_t count;              /* histogram only */
-	uint64_t buckets[METRIC_BUCKETS];
+	union {
+		char *values[METRIC_LABELS];    /* owned; NULL behind the last */
+		const char *key[METRIC_LABELS]; /* of one that is only compared with */
+	};
+	double value;       /* histogram: sum */
+	uint64_t count;     /* histogram only */
+	uint64_t buckets[]; /* histogram only: bucket_count */
 };
 
 struct family {
 	LIST_ENTRY(family) next;
 	const struct metric *metric;
-	LIST_HEAD(, series) series;
+	void *series; /* tree of tsearch(3), in bytewise order of the values */
 	size_t series_count;
 };
 
@@ -47,7 +54,6 @@ static struct family *family_of(const struct metric *m)
 	if (!f)
 		return NULL;
 	f->metric = m;
-	LIST_INIT(&f->series);
 	if (before)
 		LIST_INSERT_AFTER(before, f, next);
 	else
@@ -55,27 +61,35 @@ static struct family *family_of(const struct metric *m)
 	return f;
 }
 
-static bool same_values(const struct metric *m, const struct series *s,
-			const char *const values[METRIC_LABELS])
+static int by_values(const void *a, const void *b)
 {
-	for (int i = 0; i < METRIC_LABELS && m->labels[i]; i++)
-		if (strcmp(s->values[i], values && values[i] ? values[i] : "") != 0)
-			return false;
-	return true;
+	const struct series *x = a;
+	const struct series *y = b;
+
+	for (int i = 0; i < METRIC_LABELS && x->values[i]; i++) {
+		int order = strcmp(x->values[i], y->values[i]);
+
+		if (order != 0)
+			return order;
+	}
+	return 0;
 }
 
 static struct series *find(const struct family *f, const char *const values[METRIC_LABELS])
 {
-	struct series *s;
+	struct series key = {0};
+	struct series *const *found;
 
-	LIST_FOREACH (s, &f->series, next)
-		if (same_values(f->metric, s, values))
-			return s;
-	return NULL;
+	for (int i = 0; i < METRIC_LABELS && f->metric->labels[i]; i++)
+		key.key[i] = values && values[i] ? values[i] : "";
+	found = tfind(&key, &f->series, by_values);
+	return found ? *found : NULL;
 }
 
-static void series_free(struct series *s)
+static void series_free(void *arg)
 {
+	struct series *s = arg;
+
 	for (int i = 0; i < METRIC_LABELS; i++)
 		free(s->values[i]);
 	free(s);
@@ -90,7 +104,7 @@ static struct series *make(struct family *f, const char *const values[METRIC_LAB
 			metric_add(&dropped, 1, NULL);
 		return NULL;
 	}
-	s = calloc(1, sizeof(*s));
+	s = calloc(1, sizeof(*s) + f->metric->bucket_count * sizeof(s->buckets[0]));
 	if (!s)
 		return NULL;
 	for (int i = 0; i < METRIC_LABELS && f->metric->labels[i]; i++) {
@@ -100,7 +114,10 @@ static struct series *make(struct family *f, const char *const values[METRIC_LAB
 			return NULL;
 		}
 	}
-	LIST_INSERT_HEAD(&f->series, s, next);
+	if (!tsearch(s, &f->series, by_values)) {
+		series_free(s);
+		return NULL;
+	}
 	f->series_count++;
 	return s;
 }
@@ -140,7 +157,7 @@ void metric_observe(const struct metric *m, double value, const char *const valu
 		return;
 	s->value += value;
 	s->count++;
-	for (size_t i = 0; i < m->bucket_count && i < METRIC_BUCKETS; i++)
+	for (size_t i = 0; i < m->bucket_count; i++)
 		if (value <= m->buckets[i])
 			s->buckets[i]++;
 }
@@ -157,7 +174,7 @@ void metric_remove(const struct metric *m, const char *const values[METRIC_LABEL
 
 	if (!s)
 		return;
-	LIST_REMOVE(s, next);
+	tdelete(s, &f->series, by_values);
 	f->series_count--;
 	series_free(s);
 }
@@ -174,17 +191,24 @@ double metric_value(const struct metric *m, const char *const values[METRIC_LABE
 
 static int write_label_value(struct buf *b, const char *v, struct err *e)
 {
-	for (; *v; v++) {
+	size_t len = strlen(v);
+
+	while (len) {
+		size_t n = text_utf8_length(v, len);
 		int r;
 
-		if (*v == '\\' || *v == '"')
+		if (!n)
+			r = buf_add_str(b, REPLACEMENT, e);
+		else if (*v == '\\' || *v == '"')
 			r = buf_printf(b, e, "\\%c", *v);
 		else if (*v == '\n')
 			r = buf_add_str(b, "\\n", e);
 		else
-			r = buf_add(b, v, 1, e);
+			r = buf_add(b, v, n, e);
 		if (r < 0)
 			return -1;
+		v += n ? n : 1;
+		len -= n ? n : 1;
 	}
 	return 0;
 }
@@ -229,30 +253,44 @@ static int write_histogram(struct buf *b, const struct metric *m, const struct s
 	return buf_printf(b, e, " %" PRIu64 "\n", s->count);
 }
 
+struct writing {
+	struct buf *b;
+	const struct metric *metric;
+	struct err *e;
+	int result;
+};
+
+static int write_series(const struct writing *w, const struct series *s)
+{
+	if (w->metric->type == METRIC_HISTOGRAM)
+		return write_histogram(w->b, w->metric, s, w->e);
+	if (buf_add_str(w->b, w->metric->name, w->e) < 0 ||
+	    write_labels(w->b, w->metric, s, NULL, w->e) < 0)
+		return -1;
+	return buf_printf(w->b, w->e, " %.17g\n", s->value);
+}
+
+static void visit(const void *node, VISIT which, void *arg)
+{
+	struct writing *w = arg;
+
+	if (w->result == 0 && (which == postorder || which == leaf))
+		w->result = write_series(w, *(struct series *const *)node);
+}
+
 static int write_family(struct buf *b, const struct family *f, struct err *e)
 {
 	static const char *const types[] = {"counter", "gauge", "histogram"};
 	const struct metric *m = f->metric;
-	const struct series *s;
+	struct writing w = {b, m, e, 0};
 
-	if (LIST_EMPTY(&f->series))
+	if (!f->series)
 		return 0;
 	if (buf_printf(b, e, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name,
 		       types[m->type]) < 0)
 		return -1;
-	LIST_FOREACH (s, &f->series, next) {
-		int r;
-
-		if (m->type == METRIC_HISTOGRAM)
-			r = write_histogram(b, m, s, e);
-		else if (buf_add_str(b, m->name, e) < 0 || write_labels(b, m, s, NULL, e) < 0)
-			r = -1;
-		else
-			r = buf_printf(b, e, " %.17g\n", s->value);
-		if (r < 0)
-			return -1;
-	}
-	return 0;
+	twalk_r(f->series, visit, &w);
+	return w.result;
 }
 
 int metrics_write(struct buf *b, struct err *e)
@@ -272,14 +310,8 @@ void metrics_reset(void)
 	LIST_INIT(&families);
 	while (f) {
 		struct family *next_family = LIST_NEXT(f, next);
-		struct series *s = LIST_FIRST(&f->series);
 
-		while (s) {
-			struct series *next_series = LIST_NEXT(s, next);
-
-			series_free(s);
-			s = next_series;
-		}
+		tdestroy(f->series, series_free);
 		free(f);
 		f = next_family;
 	}

@@ -3,8 +3,8 @@
 
 /*
  * A registry of counters, gauges and histograms, written out in Prometheus' text format. Series are
- * made when first touched; a family bounds how many it may have, so that no label grows memory
- * without end. The registry is one of the two globals (the other is the log level), because every
+ * made when first touched and cost the logarithm of their number; a family bounds how many it may
+ * have, so that no label grows memory without end. The registry is one of the two globals (the other is the log level), because every
  * folder counts.
  */
 
@@ -17,7 +17,6 @@ enum metric_type {
 };
 
 #define METRIC_LABELS 4
-#define METRIC_BUCKETS 24
 
 /* Declared as a static constant by whoever counts. */
 struct metric {
@@ -46,7 +45,8 @@ void metric_remove(const struct metric *m, const char *const values[METRIC_LABEL
  */
 double metric_value(const struct metric *m, const char *const values[METRIC_LABELS]);
 
-/* The whole page, families in bytewise order of their names. */
+/* The whole page, families in bytewise order of their names, and series of their label values. Bytes
+ * of a value that are no UTF-8 become U+FFFD. */
 int metrics_write(struct buf *b, struct err *e) _must_check_;
 
 /* Forgets everything; for tests. */

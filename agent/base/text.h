@@ -15,9 +15,9 @@
  */
 int text_json_string(struct buf *b, const char *s, size_t len, struct err *e) _must_check_;
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 1 to 4; 0 when there is none. len is
+/* Length of the well-formed UTF-8 sequence at text (RFC 3629), 1 to 4; 0 when there is none. len is
  * not 0. */
-size_t text_utf8_length(const char *s, size_t len);
+size_t text_utf8_length(const char *text, size_t len);
 
 /* True when the bytes are well-formed UTF-8 without NUL. */
 bool text_is_utf8(const char *s, size_t len);

@@ -54,45 +54,53 @@ void series_table_done(struct series_table *t)
 	series_table_init(t);
 }
 
-static struct series_bucket *bucket_of(struct series_table *t, const struct occurrence *o)
+static struct series_bucket *bucket_find(struct series_table *t, const struct event_object *about)
 {
 	struct series_bucket *b;
 
 	TAILQ_FOREACH (b, &t->buckets, by_use)
-		if (strcmp(b->uid, o->about->uid) == 0 && strcmp(b->pod, o->about->name) == 0 &&
-		    strcmp(b->namespace_, o->about->namespace_) == 0)
-			break;
-	if (b) {
-		TAILQ_REMOVE(&t->buckets, b, by_use);
-	} else if (t->bucket_count == LIMIT_EVENT_OBJECTS) {
-		b = TAILQ_LAST(&t->buckets, bucket_list);
-		TAILQ_REMOVE(&t->buckets, b, by_use);
-		b->refilled_ms = -1;
-	} else {
-		b = calloc(1, sizeof(*b));
-		if (!b)
-			return NULL;
-		t->bucket_count++;
-		b->refilled_ms = -1;
+		if (strcmp(b->uid, about->uid) == 0 && strcmp(b->pod, about->name) == 0 &&
+		    strcmp(b->namespace_, about->namespace_) == 0)
+			return b;
+	return NULL;
+}
+
+/* A full one, in place of the one that was not used for longest when there are too many. */
+static struct series_bucket *bucket_new(struct series_table *t, const struct event_object *about,
+					int64_t now_ms)
+{
+	struct series_bucket *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	if (t->bucket_count == LIMIT_EVENT_OBJECTS) {
+		struct series_bucket *last = TAILQ_LAST(&t->buckets, bucket_list);
+
+		TAILQ_REMOVE(&t->buckets, last, by_use);
+		free(last);
+		t->bucket_count--;
 	}
+	b->tokens = LIMIT_EVENT_BURST;
+	b->refilled_ms = now_ms;
+	snprintf(b->namespace_, sizeof(b->namespace_), "%s", about->namespace_);
+	snprintf(b->pod, sizeof(b->pod), "%s", about->name);
+	snprintf(b->uid, sizeof(b->uid), "%s", about->uid);
+	t->bucket_count++;
 	TAILQ_INSERT_HEAD(&t->buckets, b, by_use);
-	if (b->refilled_ms < 0) {
-		b->tokens = LIMIT_EVENT_BURST;
-		b->refilled_ms = o->now_ms;
-		snprintf(b->namespace_, sizeof(b->namespace_), "%s", o->about->namespace_);
-		snprintf(b->pod, sizeof(b->pod), "%s", o->about->name);
-		snprintf(b->uid, sizeof(b->uid), "%s", o->about->uid);
-	}
 	return b;
 }
 
 static bool take_token(struct series_table *t, const struct occurrence *o)
 {
-	struct series_bucket *b = bucket_of(t, o);
+	struct series_bucket *b = bucket_find(t, o->about);
 	int64_t more;
 
 	if (!b)
+		b = bucket_new(t, o->about, o->now_ms);
+	if (!b)
 		return false;
+	TAILQ_REMOVE(&t->buckets, b, by_use);
+	TAILQ_INSERT_HEAD(&t->buckets, b, by_use);
 	more = (o->now_ms - b->refilled_ms) / LIMIT_EVENT_REFILL_MS;
 	b->refilled_ms += more * LIMIT_EVENT_REFILL_MS;
 	b->tokens =

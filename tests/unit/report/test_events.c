@@ -124,7 +124,7 @@ static void assert_member(const struct json *event, const char *key, const char 
 
 static void an_event_has_all_that_the_api_wants(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	const struct json *about;
 	struct scene s;
 
@@ -165,7 +165,7 @@ static void each_reason_is_taken_by_the_server(void **state _unused_)
 
 static void a_repeat_counts_up_the_same_event(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	struct scene s;
 
 	scene_open(&s);
@@ -189,7 +189,7 @@ static void a_repeat_counts_up_the_same_event(void **state _unused_)
 /* What comes while a request is under way is told by the next, as one. */
 static void a_burst_is_told_by_two_requests(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	struct scene s;
 
 	scene_open(&s);
@@ -205,7 +205,7 @@ static void a_burst_is_told_by_two_requests(void **state _unused_)
 
 static void beyond_its_tokens_an_object_is_only_counted_until_the_end(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	struct scene s;
 
 	scene_open(&s);
@@ -232,7 +232,7 @@ static void beyond_its_tokens_an_object_is_only_counted_until_the_end(void **sta
 
 static void an_event_that_the_server_forgot_is_made_again(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	struct scene s;
 
 	scene_open(&s);
@@ -270,7 +270,7 @@ static void a_refusal_is_counted_and_not_repeated(void **state _unused_)
 
 static void an_answer_that_was_lost_makes_no_second_event(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	struct scene s;
 
 	scene_open(&s);
@@ -321,7 +321,7 @@ static void posting_never_waits_and_what_waits_is_bounded(void **state _unused_)
 /* Longer than the client tries by itself. */
 static void an_event_outlives_an_outage(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	int64_t until;
 	struct scene s;
 
@@ -347,7 +347,7 @@ static void an_event_outlives_an_outage(void **state _unused_)
 
 static void hostile_names_and_notes_reach_the_server_as_text(void **state _unused_)
 {
-	struct json *found[2];
+	struct json *found[2] = {NULL};
 	struct scene s;
 	char note[2 * LIMIT_EVENT_NOTE + 1];
 
