@@ -142,6 +142,8 @@ static void on_synced(void *arg)
 {
 	struct pods *p = arg;
 
+	if (!p->synced)
+		log_info("pods.synced", L_INT(LOG_COUNT, p->count));
 	p->synced = true;
 	road_pods_synced(p->options.road);
 }

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The node agent end to end: our own programs, a stand-in API server, kubelet's directories, real cgroups and a real nginx.
+ */
+
+#include "tests/lib/node.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define SOON_MS 15000
+
+#define PLAIN "{\"tls\":{\"secret\":\"web-tls\"}}"
+#define PROVEN                                                                                     \
+	"{\"tls\":{\"secret\":\"web-tls\",\"reload\":\"signal:HUP\",\"probe\":\"tls:20001\","      \
+	"\"settle\":\"3s\"}}"
+
+static int set_up(void **state)
+{
+	struct node_scene *n = calloc(1, sizeof(*n));
+
+	assert_non_null(n);
+	if (geteuid() != 0) {
+		free(n);
+		*state = NULL;
+		return 0;
+	}
+	node_scene_start(n);
+	*state = n;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct node_scene *n = *state;
+
+	if (n) {
+		node_scene_stop(n);
+		free(n);
+	}
+	return 0;
+}
+
+/* Tells why and skips where the test cannot run. */
+static struct node_scene *scene(void **state)
+{
+	struct node_scene *n = *state;
+
+	if (!n || !n->has_cgroups) {
+		fprintf(stderr, "SKIP: needs root and cgroups\n");
+		skip();
+	}
+	return n;
+}
+
+static void volume_follows_its_secret(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair first = {0};
+	_cleanup_pair_ struct pki_pair second = {0};
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &first);
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &first, SOON_MS));
+	node_put_secret(n, "web-tls", &second);
+	assert_true(node_pod_has(&pod, &second, SOON_MS));
+	assert_true(node_pod_event(&pod, "CertificateRotated", SOON_MS));
+	node_pod_delete(&pod);
+}
+
+static void real_nginx_serves_every_rotation(void **state)
+{
+	struct node_scene *n = scene(state);
+	struct pki_pair pairs[6] = {0};
+	struct fingerprint served;
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &pairs[0]);
+	node_pod_make(n, 1, PROVEN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &pairs[0], SOON_MS));
+	node_pod_run(&pod);
+	assert_true(node_pod_is(&pod, "adopted", &pairs[0], SOON_MS));
+	for (size_t i = 1; i < ARRAY_LEN(pairs); i++) {
+		node_put_secret(n, "web-tls", &pairs[i]);
+		assert_true(node_pod_is(&pod, "adopted", &pairs[i], SOON_MS));
+		assert_true(node_pod_serves(&pod, &pairs[i], &served));
+		assert_true(fingerprint_equal(&served, &pairs[i].leaf));
+	}
+	assert_true(node_pod_event(&pod, "CertificateAdopted", SOON_MS));
+	node_pod_delete(&pod);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		pki_pair_done(&pairs[i]);
+}
+
+static void mismatched_pair_is_refused_and_nginx_goes_on(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair good = {0};
+	_cleanup_pair_ struct pki_pair other = {0};
+	struct fingerprint served;
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &good);
+	node_pod_make(n, 1, PROVEN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &good, SOON_MS));
+	node_pod_run(&pod);
+	pki_issue(&n->pki, NULL, PKI_P256, &other);
+	standin_put_tls(&n->api, "default", "web-tls", other.tls_crt, good.tls_key, good.ca_crt);
+	assert_true(node_pod_event(&pod, "CertificateRejected", SOON_MS));
+	assert_true(node_pod_has(&pod, &good, SOON_MS));
+	assert_true(node_pod_serves(&pod, &good, &served));
+	assert_true(fingerprint_equal(&served, &good.leaf));
+	node_pod_delete(&pod);
+}
+
+static void hand_and_head_that_are_killed_catch_up(void **state)
+{
+	struct node_scene *n = scene(state);
+	struct pki_pair pairs[4] = {0};
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &pairs[0]);
+	node_pod_make(n, 1, PROVEN, &pod);
+	node_hand_start(n);
+	node_head_start_beside(n, NULL);
+	assert_true(node_pod_has(&pod, &pairs[0], SOON_MS));
+	node_pod_run(&pod);
+	assert_true(node_pod_is(&pod, "adopted", &pairs[0], SOON_MS));
+
+	program_signal(&n->hand, SIGKILL);
+	program_wait(&n->hand, SOON_MS);
+	node_put_secret(n, "web-tls", &pairs[1]);
+	node_hand_start(n);
+	assert_true(node_pod_is(&pod, "adopted", &pairs[1], SOON_MS));
+
+	program_signal(&n->head, SIGKILL);
+	program_wait(&n->head, SOON_MS);
+	n->head.pid = 0;
+	node_put_secret(n, "web-tls", &pairs[2]);
+	node_head_start_beside(n, NULL);
+	assert_true(node_pod_is(&pod, "adopted", &pairs[2], SOON_MS));
+	node_put_secret(n, "web-tls", &pairs[3]);
+	assert_true(node_pod_is(&pod, "adopted", &pairs[3], SOON_MS));
+	node_pod_delete(&pod);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		pki_pair_done(&pairs[i]);
+}
+
+static void head_ends_within_a_second_of_its_child(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_program_ struct program pgrep = {0};
+	char pid[32];
+
+	node_head_start(n, NULL);
+	snprintf(pid, sizeof(pid), "%d", n->head.pid);
+	assert_int_equal(
+	    program_run(&pgrep, NULL, WORDS("/usr/bin/pgrep", "-P", pid, "certhup-hand")), 0);
+	kill((pid_t)strtol(program_out(&pgrep), NULL, 10), SIGKILL);
+	assert_int_equal(program_wait(&n->head, 2000), 1);
+	n->head.pid = 0;
+}
+
+static void api_server_that_goes_and_comes_is_caught_up_with(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair first = {0};
+	_cleanup_pair_ struct pki_pair second = {0};
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &first);
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &first, SOON_MS));
+	standin_tell(&n->api, "{\"do\":\"refuse\"}");
+	assert_true(node_pod_has(&pod, &first, 0));
+	node_put_secret(n, "web-tls", &second);
+	standin_tell(&n->api, "{\"do\":\"accept\"}");
+	assert_true(node_pod_has(&pod, &second, 2 * SOON_MS));
+	node_pod_delete(&pod);
+}
+
+static void damage_done_in_the_pod_is_mended(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair pair = {0};
+	char path[2 * NODE_PATH];
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &pair);
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	snprintf(path, sizeof(path), "%s/..data", pod.volume);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc", path), 0);
+	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	node_pod_delete(&pod);
+}
+
+static void pod_that_goes_leaves_no_record(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair pair = {0};
+	char record[2 * NODE_PATH];
+	struct node_pod pod;
+	struct stat st;
+
+	node_put_secret(n, "web-tls", &pair);
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	snprintf(record, sizeof(record), "%s/plugins/csi.certhup.io/state/%s/tls", n->root,
+		 pod.uid);
+	assert_int_equal(stat(record, &st), 0);
+	node_pod_delete(&pod);
+	for (int i = 0; i < 1000 && stat(record, &st) == 0; i++)
+		usleep(10000);
+	assert_int_equal(stat(record, &st), -1);
+}
+
+/* Principle 12, and F1: it is told to end while it delivers, and what is there stays whole. */
+static void F1_files_stay_when_the_agent_ends(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair first = {0};
+	_cleanup_pair_ struct pki_pair second = {0};
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &first);
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &first, SOON_MS));
+	node_put_secret(n, "web-tls", &second);
+	node_head_stop(n);
+	assert_true(node_pod_has(&pod, &first, 0) || node_pod_has(&pod, &second, 0));
+	node_pod_delete(&pod);
+}
+
+/* F3: a second agent on the node is refused by the hand, and by its own sockets. */
+static void F3_second_agent_does_not_write(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_program_ struct program second = {0};
+	_cleanup_pair_ struct pki_pair pair = {0};
+	struct node_pod pod;
+	char status[160];
+
+	node_put_secret(n, "web-tls", &pair);
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	snprintf(status, sizeof(status), "%s.second", n->status_socket);
+	program_start(&second, NULL,
+		      WORDS("certhup", "node", "--node-name", "n1", "--kubeconfig",
+			    n->api.kubeconfig, "--status-socket", status, "--metrics-listen", "",
+			    "--kubelet-root", n->root));
+	assert_int_equal(program_wait(&second, SOON_MS), 1);
+	assert_non_null(strstr(program_err(&second), "another"));
+	node_pod_delete(&pod);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(volume_follows_its_secret),
+	    T(real_nginx_serves_every_rotation),
+	    T(mismatched_pair_is_refused_and_nginx_goes_on),
+	    T(hand_and_head_that_are_killed_catch_up),
+	    T(head_ends_within_a_second_of_its_child),
+	    T(api_server_that_goes_and_comes_is_caught_up_with),
+	    T(damage_done_in_the_pod_is_mended),
+	    T(pod_that_goes_leaves_no_record),
+	    T(F1_files_stay_when_the_agent_ends),
+	    T(F3_second_agent_does_not_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
