@@ -173,6 +173,8 @@ static void not_published(struct binding *b, const struct err *e)
 
 	/* The volume is being made, or the hand is away: that is no failure of anybody. */
 	if (e->kind == ERR_UNAVAILABLE || e->kind == ERR_NOT_FOUND || e->kind == ERR_CANCELLED) {
+		log_debug("volume.waits", L_STR(LOG_POD, b->spec.pod_name),
+			  L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(e));
 		retry_later(b);
 		return;
 	}

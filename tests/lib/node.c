@@ -140,7 +140,7 @@ static void put_pod(struct node_pod *p, const char *wishes)
 	    buf_printf(&object, &e,
 		       "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\","
 		       "\"namespace\":\"default\","
-		       "\"uid\":\"%s\",\"annotations\":{\"certhup.io/volumes\":%s}},"
+		       "\"annotations\":{\"certhup.io/volumes\":%s}},"
 		       "\"spec\":{\"nodeName\":\"n1\",\"serviceAccountName\":\"default\","
 		       "\"volumes\":[{\"name\":\"tls\",\"emptyDir\":{\"medium\":\"Memory\"}}],"
 		       "\"initContainers\":[{\"name\":\"gate\",\"args\":[\"init\",\"--wait-for\","
@@ -148,9 +148,21 @@ static void put_pod(struct node_pod *p, const char *wishes)
 		       "\"containers\":[{\"name\":\"nginx\",\"volumeMounts\":[{\"name\":\"tls\","
 		       "\"mountPath\":\"/tls\"}]}]},"
 		       "\"status\":{\"phase\":\"Pending\"}}",
-		       p->name, p->uid, buf_str(&text)),
+		       p->name, buf_str(&text)),
 	    0);
 	standin_put(&p->node->api, buf_str(&object));
+}
+
+/* The API server gives the uid. */
+static void learn_uid(struct node_pod *p)
+{
+	_cleanup_free_ char *text = standin_get(&p->node->api, "pods", "default", p->name);
+	_cleanup_json_ struct json *pod = NULL;
+	struct err e;
+
+	assert_non_null(text);
+	assert_int_equal(json_parse(text, strlen(text), &pod, &e), 0);
+	snprintf(p->uid, sizeof(p->uid), "%s", json_text(pod, "metadata", "uid", NULL));
 }
 
 void node_pod_make(struct node_scene *n, unsigned number, const char *wishes, struct node_pod *ret)
@@ -167,7 +179,8 @@ void node_pod_make(struct node_scene *n, unsigned number, const char *wishes, st
 	memset(ret, 0, sizeof(*ret));
 	ret->node = n;
 	snprintf(ret->name, sizeof(ret->name), "web-%u", number);
-	snprintf(ret->uid, sizeof(ret->uid), "6d1f0b9e-0000-4000-8000-%012u", number);
+	put_pod(ret, wishes);
+	learn_uid(ret);
 	snprintf(ret->container_id, sizeof(ret->container_id), "%064u", number);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		snprintf(path, sizeof(path), "%s/pods/%s%s", n->root, ret->uid, parts[i]);
@@ -182,7 +195,6 @@ void node_pod_make(struct node_scene *n, unsigned number, const char *wishes, st
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 	assert_true(fd >= 0);
 	close(fd);
-	put_pod(ret, wishes);
 }
 
 void node_pod_tell(struct node_pod *p, const char *phase, bool running)
