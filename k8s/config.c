@@ -242,3 +242,29 @@ const char *k8s_config_server(const struct k8s_config *c)
 {
 	return c->server;
 }
+
+static size_t add_dir(const struct credential *c, size_t count,
+		      char ret_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX])
+{
+	const char *slash = c->path ? strrchr(c->path, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - c->path) : 0;
+
+	if (!slash || len >= K8S_CONFIG_DIR_MAX)
+		return count;
+	memcpy(ret_dirs[count], c->path, len);
+	ret_dirs[count][len] = '\0';
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(ret_dirs[i], ret_dirs[count]) == 0)
+			return count;
+	return count + 1;
+}
+
+size_t k8s_config_dirs(const struct k8s_config *c,
+		       char ret_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX])
+{
+	size_t count = add_dir(&c->ca, 0, ret_dirs);
+
+	count = add_dir(&c->cert, count, ret_dirs);
+	count = add_dir(&c->key, count, ret_dirs);
+	return add_dir(&c->token, count, ret_dirs);
+}

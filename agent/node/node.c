@@ -28,6 +28,8 @@ struct node {
 	struct page *page;
 	struct status_server *status;
 	struct loop_signal *term, *interrupt;
+	char read_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX];
+	size_t read_dir_count;
 	bool failed; /* end with -1 */
 	struct err why;
 };
@@ -117,6 +119,7 @@ static int make_client(struct node *n, struct err *e)
 	if (k8s_config_load(&config, &n->config, e) < 0 ||
 	    k8s_client_new(n->loop, n->config, "certhup/" CERTHUP_VERSION, &n->client, e) < 0)
 		return -1;
+	n->read_dir_count = k8s_config_dirs(n->config, n->read_dirs);
 	if (n->options.watch_timeout_min_s)
 		k8s_watch_timeout(n->client, n->options.watch_timeout_min_s,
 				  n->options.watch_timeout_max_s);
@@ -217,6 +220,13 @@ int node_run(struct node *n, struct err *e)
 		return -1;
 	}
 	return 0;
+}
+
+void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS_MAX + 1])
+{
+	for (size_t i = 0; i < n->read_dir_count; i++)
+		ret_dirs[i] = n->read_dirs[i];
+	ret_dirs[n->read_dir_count] = NULL;
 }
 
 struct node *node_free(struct node *n)

@@ -50,5 +50,10 @@ int node_new(const struct node_options *options, struct node **ret, struct err *
  */
 int node_run(struct node *n, struct err *e) _must_check_;
 
+#define NODE_READ_DIRS_MAX 4
+
+/* The directories that are read again later (token, CA): what the sandbox has to leave open. NULL-terminated; borrowed. */
+void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS_MAX + 1]);
+
 /* Takes all down; the pods' files stay. Returns NULL. */
 struct node *node_free(struct node *n);

@@ -39,6 +39,19 @@ static void make_dir(const char *path, mode_t mode)
 	assert_int_equal(chmod(path, mode), 0);
 }
 
+/* The head's own user must be able to read them: it is no root. */
+static void give_credentials(const struct node_scene *n)
+{
+	static const char *const names[] = {"",       "/kubeconfig", "/ca.crt",
+					    "/token", "/client.crt", "/client.key"};
+	char path[NODE_PATH];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s%s", n->api.dir, names[i]);
+		assert_int_equal(chown(path, NODE_HEAD_UID, NODE_HEAD_UID), 0);
+	}
+}
+
 void node_scene_start(struct node_scene *n)
 {
 	char path[NODE_PATH];
@@ -58,6 +71,10 @@ void node_scene_start(struct node_scene *n)
 	snprintf(n->metrics, sizeof(n->metrics), "127.0.0.1:9402");
 	pki_init(&n->pki);
 	standin_start(&n->api, NULL);
+	give_credentials(n);
+	standin_allow(&n->api,
+		      "{\"user\":\"system:serviceaccount:default:default\",\"verbs\":[\"get\"],"
+		      "\"resources\":[\"secrets\"],\"namespace\":\"default\"}");
 	n->has_cgroups = test_cgroups_init(&n->cgroups, "pids");
 }
 
@@ -103,7 +120,7 @@ void node_hand_start(struct node_scene *n)
 {
 	program_done(&n->hand);
 	program_start(&n->hand, NULL,
-		      WORDS("certhup-hand", "--socket", n->hand_socket, "--head-uid", "0",
+		      WORDS("certhup-hand", "--socket", n->hand_socket, "--head-uid", "64402",
 			    "--kubelet-root", n->root));
 }
 

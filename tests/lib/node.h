@@ -12,6 +12,7 @@
 #include "tests/lib/standin.h"
 
 #define NODE_PATH 256
+#define NODE_HEAD_UID 64402 /* the default of certhup node --uid */
 
 struct node_scene {
 	struct standin api;
