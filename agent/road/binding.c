@@ -140,6 +140,8 @@ struct binding *binding_free(struct binding *b)
 	supply_leave(b);
 	if (b->call)
 		ops->hand_cancel(b->call);
+	if (b->watching)
+		ops->hand_cancel(b->watching);
 	if (b->timer)
 		ops->timer_free(b->timer);
 	unadopted_metric(b, b->state, false);
@@ -171,9 +173,17 @@ void binding_update(struct binding *b, const struct binding_spec *spec)
 	binding_go_on(b);
 }
 
-static void on_ignored(void *arg _unused_, const struct hand_reply *reply _unused_,
-		       int memfd _unused_)
+/* What was done to it before it was watched is seen by a look now. */
+static void on_watched(void *arg, const struct hand_reply *reply, int memfd _unused_)
 {
+	struct binding *b = arg;
+
+	b->watching = NULL;
+	if (reply->err.kind != ERR_NONE)
+		log_warn("volume.unwatched", L_STR(LOG_VOLUME, b->spec.ref.name),
+			 L_ERR(&reply->err));
+	else
+		binding_verify(b);
 }
 
 void binding_watch_damage(struct binding *b)
@@ -181,8 +191,10 @@ void binding_watch_damage(struct binding *b)
 	struct hand_request rq = binding_request(b, HAND_WATCH);
 	struct err e;
 
+	if (b->watching)
+		return;
 	rq.watch.on = 1;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_watched, b, &b->watching, &e) < 0)
 		log_warn("volume.unwatched", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 }
 

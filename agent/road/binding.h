@@ -56,8 +56,10 @@ struct binding {
 	struct backoff retry;
 	char told_rv[LIMIT_RESOURCE_VERSION + 1]; /* of the last rejection that was told */
 	struct loop_timer *timer;
-	struct hand_call *call; /* publish, verify, roll back or read under way */
-	struct right *right;    /* waits for a review */
+	struct hand_call *call;     /* publish, verify, roll back or read under way */
+	struct hand_call *watching; /* the watch for damage is being set up */
+	bool verify_due; /* it may have been damaged: looked at as soon as no call is under way */
+	struct right *right; /* waits for a review */
 
 	/* Notify and prove. */
 	bool signal_due;

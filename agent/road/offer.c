@@ -28,6 +28,8 @@ static void retry_later(struct binding *b)
 
 void binding_go_on(struct binding *b)
 {
+	if (b->verify_due)
+		binding_verify(b);
 	if (!b->want || !b->road->hand_up || b->call || b->right || !b->supply)
 		return;
 	if (b->hold_until_ms > road_now(b->road)) {
@@ -362,8 +364,10 @@ void binding_verify(struct binding *b)
 	struct hand_request rq = binding_request(b, HAND_VERIFY);
 	struct err e;
 
+	b->verify_due = b->has_record;
 	if (!b->has_record || b->call || !b->road->hand_up)
 		return;
+	b->verify_due = false;
 	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_verified, b, &b->call, &e) < 0)
 		log_warn("volume.unverified", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 }

@@ -181,10 +181,10 @@ static void api_server_that_goes_and_comes_is_caught_up_with(void **state)
 	node_pod_make(n, 1, PLAIN, &pod);
 	node_head_start(n, NULL);
 	assert_true(node_pod_has(&pod, &first, SOON_MS));
-	standin_tell(&n->api, "{\"do\":\"refuse\"}");
+	standin_tell(&n->api, "{\"do\":\"stop\"}");
 	assert_true(node_pod_has(&pod, &first, 0));
 	node_put_secret(n, "web-tls", &second);
-	standin_tell(&n->api, "{\"do\":\"accept\"}");
+	standin_tell(&n->api, "{\"do\":\"restart\"}");
 	assert_true(node_pod_has(&pod, &second, 2 * SOON_MS));
 	node_pod_delete(&pod);
 }
@@ -269,21 +269,23 @@ static void F3_second_agent_does_not_write(void **state)
 	node_pod_delete(&pod);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(volume_follows_its_secret),
-	    T(real_nginx_serves_every_rotation),
-	    T(mismatched_pair_is_refused_and_nginx_goes_on),
-	    T(hand_and_head_that_are_killed_catch_up),
-	    T(head_ends_within_a_second_of_its_child),
-	    T(api_server_that_goes_and_comes_is_caught_up_with),
-	    T(damage_done_in_the_pod_is_mended),
-	    T(pod_that_goes_leaves_no_record),
-	    T(F1_files_stay_when_the_agent_ends),
-	    T(F3_second_agent_does_not_write),
+	    cmocka_unit_test_setup_teardown(volume_follows_its_secret, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(real_nginx_serves_every_rotation, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(mismatched_pair_is_refused_and_nginx_goes_on, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(hand_and_head_that_are_killed_catch_up, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(head_ends_within_a_second_of_its_child, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(api_server_that_goes_and_comes_is_caught_up_with,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(damage_done_in_the_pod_is_mended, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(pod_that_goes_leaves_no_record, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(F1_files_stay_when_the_agent_ends, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(F3_second_agent_does_not_write, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

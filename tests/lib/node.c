@@ -57,6 +57,7 @@ void node_scene_start(struct node_scene *n)
 	char path[NODE_PATH];
 
 	memset(n, 0, sizeof(*n));
+	n->head.out = n->head.err = n->hand.out = n->hand.err = -1;
 	snprintf(n->root, sizeof(n->root), "/tmp/node-XXXXXX");
 	assert_non_null(mkdtemp(n->root));
 	assert_int_equal(mount("tmpfs", n->root, "tmpfs", 0, "mode=0755"), 0);
@@ -194,6 +195,7 @@ void node_pod_make(struct node_scene *n, unsigned number, const char *wishes, st
 	int fd;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->nginx.out = ret->nginx.err = -1;
 	ret->node = n;
 	snprintf(ret->name, sizeof(ret->name), "web-%u", number);
 	put_pod(ret, wishes);
