@@ -66,8 +66,8 @@ static int descends_from_one(const char *proc, bool *ret, struct err *e)
 
 int neighbours_shared(const char *proc, struct err *e)
 {
-	uint64_t parent;
-	char name[32];
+	uint64_t parent = 0;
+	char name[32] = "";
 	bool own;
 	struct err none;
 

@@ -7,8 +7,6 @@
 #include "report/counts.h"
 #include "report/page.h"
 
-#include <string.h>
-
 struct settings {
 	struct pod_settings pod;
 	int64_t timeout_ms;
@@ -62,7 +60,7 @@ static const struct option options[] = {
      .at = offsetof(struct settings, metrics_listen),
      .value = "ADDRESS",
      .otherwise = ":9402",
-     .help = "Where /metrics, /healthz, /readyz and /startupz are; \"none\" for nowhere"},
+     .help = "Where /metrics, /healthz, /readyz and /startupz are; empty for nowhere"},
 };
 
 /* The task, and what a sidecar has besides. */
@@ -122,7 +120,7 @@ static int start(struct sidecar *c, const struct settings *s, const struct attri
 	counts_init(CERTHUP_VERSION);
 	if (pod_task_start(&c->task, &s->pod, a, s->timeout_ms, e) < 0)
 		return -1;
-	if (strcmp(s->metrics_listen, "none") != 0 &&
+	if (*s->metrics_listen &&
 	    page_new(c->task.loop, s->metrics_listen, &callbacks, c, &c->page, e) < 0)
 		return err_add(e, "--metrics-listen");
 	if (!s->quit_with)

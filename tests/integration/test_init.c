@@ -380,6 +380,45 @@ static void assert_clean(const struct pki_pair *pair)
 	assert_true(in_pod_holds(&pod, "tls.key", pair->tls_key, 0));
 }
 
+/* A hand that stops for half a second before each rename. */
+static void write_slow_hand(char *ret_path, size_t size)
+{
+	char hand[PATH_MAX];
+	FILE *f;
+
+	program_path("certhup-hand", hand, sizeof(hand));
+	snprintf(ret_path, size, "%s/slow-hand", pod.dir);
+	f = fopen(ret_path, "we");
+	assert_non_null(f);
+	fprintf(f,
+		"#!/bin/sh\nexec strace -f -qq -o /dev/null -e trace=renameat,renameat2 "
+		"-e inject=renameat,renameat2:delay_enter=500000 %s \"$@\"\n",
+		hand);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(ret_path, 0755), 0);
+}
+
+static void F1_sigterm_in_the_middle_of_a_write_waits_for_it(void **state _unused_)
+{
+	static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+	static const struct program_options with_path = {.env = env};
+	const struct timespec nap = {.tv_nsec = 2000000};
+	_cleanup_program_ struct program p = {0};
+	_cleanup_pair_ struct pki_pair pair;
+	char hand[PATH_MAX];
+	size_t entries = 0;
+
+	write_slow_hand(hand, sizeof(hand));
+	in_pod_rotate(&pod, NULL, &pair);
+	program_start(&p, &with_path, INIT("--timeout=20s", "--hand", hand));
+	for (int i = 0; i < 5000 && in_pod_generations(&pod, &entries) == 0; i++)
+		nanosleep(&nap, NULL);
+	assert_true(entries > 0 && entries < 5);
+	program_signal(&p, SIGTERM);
+	assert_int_equal(program_wait(&p, 15000), 1);
+	assert_clean(&pair);
+}
+
 static void F1_sigterm_at_any_moment_leaves_a_clean_state(void **state _unused_)
 {
 	_cleanup_pair_ struct pki_pair pair;
@@ -549,6 +588,7 @@ int main(void)
 	    cmocka_unit_test_setup(last_sentence_goes_to_the_termination_log, setup),
 	    cmocka_unit_test_setup(usage_is_checked_before_anything_is_touched, setup),
 	    cmocka_unit_test_setup(sigterm_while_waiting_ends_with_one, setup),
+	    cmocka_unit_test_setup(F1_sigterm_in_the_middle_of_a_write_waits_for_it, setup),
 	    cmocka_unit_test_setup(F1_sigterm_at_any_moment_leaves_a_clean_state, setup),
 	    cmocka_unit_test_setup(wait_for_returns_when_the_pair_is_there, setup),
 	    cmocka_unit_test_setup(wait_for_nothing_ends_with_124, setup),

@@ -66,14 +66,19 @@ static bool become(const struct program_options *o)
 static void child(const struct program *p, const struct program_options *o, const char *path,
 		  const char *const *words)
 {
-	static char *const none[] = {NULL};
-	char *const *env = o->env ? (char *const *)(uintptr_t)o->env : none;
+	static const char *const none[] = {NULL};
+	/* execve takes what it does not change as if it could. */
+	const union {
+		const char *const *in;
+		char *const *out;
+	} argv = {.in = words}, env = {.in = o->env ? o->env : none};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(p->out, STDOUT_FILENO) < 0 || dup2(p->err, STDERR_FILENO) < 0 ||
 	    (o->before && !o->before()) || !become(o))
 		_exit(125);
-	execve(path, (char *const *)(uintptr_t)words, env);
+	if (argv.out && env.out)
+		execve(path, argv.out, env.out);
 	_exit(126);
 }
 

@@ -31,12 +31,9 @@ static void G7_control_characters_never_come_out_raw(void **state _unused_)
 	assert_clean("\x7f", "\\x7f");
 	assert_clean("web\033[2Jx\n", "web\\x1b[2Jx\\x0a");
 	assert_clean("\xc2\x9b", "\\xc2\\x9b"); /* CSI as one code point */
-	assert_clean("a\xe2\x80\xae"
-		     "b",
-		     "a\\xe2\\x80\\xaeb"); /* right-to-left override */
-	assert_clean("a\xe2\x80\x8b"
-		     "b",
-		     "a\\xe2\\x80\\x8bb");                        /* zero width space */
+	/* right-to-left override, zero width space */
+	assert_clean((const char[]){'a', '\xe2', '\x80', '\xae', 'b', 0}, "a\\xe2\\x80\\xaeb");
+	assert_clean((const char[]){'a', '\xe2', '\x80', '\x8b', 'b', 0}, "a\\xe2\\x80\\x8bb");
 	assert_clean("\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81"); /* tag character */
 }
 
