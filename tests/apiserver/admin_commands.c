@@ -43,30 +43,32 @@ static int do_put(struct api *a, struct json_object *command, struct evbuffer *o
 	return 0;
 }
 
-/* The object that "resource", "namespace" and "name" name. */
-static int find(struct api *a, struct json_object *command, const struct resource **ret_resource,
-		struct json_object **ret, struct err *e)
+/* The object that "resource", "namespace" and "name" name, and its resource; NULL when there is none. */
+static const struct resource *find(struct api *a, struct json_object *command,
+				   struct json_object **ret, struct err *e)
 {
 	const char *plural = gojson_text(command, "resource", NULL);
 	const char *ns = gojson_text(command, "namespace", NULL);
 	const char *name = gojson_text(command, "name", NULL);
 	const struct resource *r = plural ? resource_by_plural(plural) : NULL;
-	if (!r || !name)
-		return err_set(e, ERR_INVALID, "\"resource\" and \"name\" must name an object");
+	if (!r || !name) {
+		err_set(e, ERR_INVALID, "\"resource\" and \"name\" must name an object");
+		return NULL;
+	}
 	if (!ns)
 		ns = r->namespaced ? "default" : "";
-	*ret_resource = r;
 	*ret = store_get(a->store, r->plural, ns, name);
-	if (!*ret)
-		return err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found in \"%s\"", plural, name, ns);
-	return 0;
+	if (*ret)
+		return r;
+	err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found in \"%s\"", plural, name, ns);
+	return NULL;
 }
 
 static int do_get(struct api *a, struct json_object *command, struct evbuffer *out, struct err *e)
 {
-	const struct resource *r = NULL;
 	struct json_object *stored = NULL;
-	if (find(a, command, &r, &stored, e) < 0)
+	const struct resource *r = find(a, command, &stored, e);
+	if (!r)
 		return -1;
 	_cleanup_gojson_ struct json_object *shown = shape_shown(r, stored, true);
 	say_json(out, shown);
@@ -92,9 +94,9 @@ static int do_list(struct api *a, struct json_object *command, struct evbuffer *
 static int do_patch(struct api *a, struct json_object *command, struct evbuffer *out, struct err *e)
 {
 	(void)out;
-	const struct resource *r = NULL;
 	struct json_object *stored = NULL;
-	if (find(a, command, &r, &stored, e) < 0)
+	const struct resource *r = find(a, command, &stored, e);
+	if (!r)
 		return -1;
 	_cleanup_gojson_ struct json_object *shown = shape_shown(r, stored, true);
 	_cleanup_gojson_ struct json_object *merged =
@@ -106,9 +108,9 @@ static int do_delete(struct api *a, struct json_object *command, struct evbuffer
 		     struct err *e)
 {
 	(void)out;
-	const struct resource *r = NULL;
 	struct json_object *stored = NULL;
-	if (find(a, command, &r, &stored, e) < 0)
+	const struct resource *r = find(a, command, &stored, e);
+	if (!r)
 		return -1;
 	store_delete(a->store, r->plural, gojson_text(stored, "metadata", "namespace", NULL),
 		     gojson_text(stored, "metadata", "name", NULL));

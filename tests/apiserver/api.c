@@ -156,11 +156,12 @@ static int negotiate(struct call *c, struct failure *f)
 	return failure_details(f, NULL, NULL, NULL);
 }
 
-static int not_allowed(struct failure *f)
+static int check_size(struct call *c, struct failure *f)
 {
-	failure_set(f, 405, "MethodNotAllowed",
-		    "the server does not allow this method on the requested resource");
-	return failure_details(f, NULL, NULL, NULL);
+	if (!wire_body_too_large(c->x))
+		return 0;
+	return failure_set(f, 413, "RequestEntityTooLarge", "Request entity too large: limit is %d",
+			   VALIDATE_BODY_BYTES);
 }
 
 /* Which function serves a verb, of a name or of a collection. */
@@ -190,18 +191,17 @@ static void serve_resource(struct call *c)
 {
 	_cleanup_failure_ struct failure f = {0};
 	void (*handle)(struct call *) = handler_of(c);
-	if (auth_require(c->api->auth, &c->user, &c->route, &f) < 0 ||
-	    (!handle && not_allowed(&f) < 0) || negotiate(c, &f) < 0) {
+	int r = auth_require(c->api->auth, &c->user, &c->route, &f);
+	if (r == 0 && !handle)
+		r = failure_not_allowed(&f);
+	if (r == 0)
+		r = negotiate(c, &f);
+	if (r == 0)
+		r = check_size(c, &f);
+	if (r == 0 && handle)
+		handle(c);
+	else
 		call_fail(c, &f);
-		return;
-	}
-	if (wire_body_too_large(c->x)) {
-		failure_set(&f, 413, "RequestEntityTooLarge",
-			    "Request entity too large: limit is %d", VALIDATE_BODY_BYTES);
-		call_fail(c, &f);
-		return;
-	}
-	handle(c);
 }
 
 void handle_call(struct call *c)

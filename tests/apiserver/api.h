@@ -84,7 +84,7 @@ void watch_on_change(void *arg, const struct change *change); /* arg: the api */
 /* To all watches whose target contains the path (NULL: all); returns how many there are. */
 size_t watch_send_text(struct api *a, const char *path, const char *text);
 size_t watch_send_bookmarks(struct api *a, const char *path);
-size_t watch_end(struct api *a, const char *path, bool finish, enum wire_end how);
+size_t watch_end(struct api *a, const char *path, bool clean, enum wire_end how);
 
 /* review.c */
 void review_create(struct call *c);

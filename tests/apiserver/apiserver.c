@@ -54,17 +54,17 @@ static void on_over(void *arg, struct wire_exchange *x)
 
 static void note(struct call *c)
 {
-	const struct journal_entry entry = {
+	const struct journal_request request = {
 	    .at_ms = clock_mono_ms(clock_system()),
 	    .connection = wire_connection(c->x),
-	    .method = (char *)(uintptr_t)wire_method(c->x),
-	    .target = (char *)(uintptr_t)wire_target(c->x),
-	    .user = (char *)(uintptr_t)c->user.name,
-	    .agent = (char *)(uintptr_t)wire_header(c->x, "User-Agent"),
+	    .method = wire_method(c->x),
+	    .target = wire_target(c->x),
+	    .user = c->user.name,
+	    .agent = wire_header(c->x, "User-Agent"),
 	    .verb = c->route.verb,
 	    .token = wire_header(c->x, "Authorization") != NULL,
 	};
-	c->number = journal_add(c->api->journal, &entry);
+	c->number = journal_add(c->api->journal, &request);
 	admin_poke(c->api->admin);
 }
 

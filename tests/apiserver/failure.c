@@ -90,6 +90,19 @@ int failure_not_found(struct failure *f, const struct resource *r, const char *n
 	return failure_details(f, name, r->group, r->plural);
 }
 
+int failure_not_allowed(struct failure *f)
+{
+	failure_set(f, 405, "MethodNotAllowed",
+		    "the server does not allow this method on the requested resource");
+	return failure_details(f, NULL, NULL, NULL);
+}
+
+int failure_media_type(struct failure *f)
+{
+	failure_set(f, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
+	return failure_details(f, NULL, NULL, NULL);
+}
+
 int failure_expired(struct failure *f, const char *message)
 {
 	return failure_set(f, 410, "Expired", "%s", message);

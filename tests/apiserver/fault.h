@@ -24,7 +24,7 @@ struct faults *faults_new(void);
 struct faults *faults_free(struct faults *f);
 
 /* Takes a reference of its own. Errors: INVALID for an unknown member or a bad pattern. */
-int faults_add(struct faults *f, struct json_object *fault, struct err *e);
+int faults_add(struct faults *f, struct json_object *object, struct err *e);
 void faults_clear(struct faults *f);
 size_t faults_count(const struct faults *f);
 

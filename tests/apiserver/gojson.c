@@ -53,48 +53,65 @@ static void write_break(int depth, struct evbuffer *out)
 		evbuffer_add(out, "  ", 2);
 }
 
-/* depth is that of the value, or negative for compact text. */
-static void write_value(struct json_object *value, int depth, struct evbuffer *out)
+static void write_value(struct json_object *value, int depth, struct evbuffer *out);
+
+/* Before the n-th member of what is open. */
+static void write_separator(size_t n, int depth, struct evbuffer *out)
+{
+	if (n)
+		evbuffer_add(out, ",", 1);
+	write_break(depth, out);
+}
+
+static void write_object(struct json_object *object, int depth, struct evbuffer *out)
 {
 	int inner = depth < 0 ? -1 : depth + 1;
 	size_t n = 0;
+	evbuffer_add(out, "{", 1);
+	json_object_object_foreach(object, key, member)
+	{
+		write_separator(n++, inner, out);
+		write_string(key, strlen(key), out);
+		evbuffer_add(out, ": ", depth < 0 ? 1 : 2);
+		write_value(member, inner, out);
+	}
+	if (n)
+		write_break(depth, out);
+	evbuffer_add(out, "}", 1);
+}
+
+static void write_array(struct json_object *array, int depth, struct evbuffer *out)
+{
+	int inner = depth < 0 ? -1 : depth + 1;
+	size_t n = 0;
+	evbuffer_add(out, "[", 1);
+	for (; n < json_object_array_length(array); n++) {
+		write_separator(n, inner, out);
+		write_value(json_object_array_get_idx(array, n), inner, out);
+	}
+	if (n)
+		write_break(depth, out);
+	evbuffer_add(out, "]", 1);
+}
+
+/* depth is that of the value, or negative for compact text. */
+static void write_value(struct json_object *value, int depth, struct evbuffer *out)
+{
+	const char *text = NULL;
 	switch (json_object_get_type(value)) {
 	case json_type_string:
 		write_string(json_object_get_string(value),
 			     (size_t)json_object_get_string_len(value), out);
 		return;
-	case json_type_object: {
-		evbuffer_add(out, "{", 1);
-		json_object_object_foreach(value, key, member)
-		{
-			if (n++)
-				evbuffer_add(out, ",", 1);
-			write_break(inner, out);
-			write_string(key, strlen(key), out);
-			evbuffer_add(out, ": ", depth < 0 ? 1 : 2);
-			write_value(member, inner, out);
-		}
-		if (n)
-			write_break(depth, out);
-		evbuffer_add(out, "}", 1);
+	case json_type_object:
+		write_object(value, depth, out);
 		return;
-	}
 	case json_type_array:
-		evbuffer_add(out, "[", 1);
-		for (; n < json_object_array_length(value); n++) {
-			if (n)
-				evbuffer_add(out, ",", 1);
-			write_break(inner, out);
-			write_value(json_object_array_get_idx(value, n), inner, out);
-		}
-		if (n)
-			write_break(depth, out);
-		evbuffer_add(out, "]", 1);
+		write_array(value, depth, out);
 		return;
-	default: {
-		const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+	default:
+		text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
 		evbuffer_add(out, text, strlen(text));
-	}
 	}
 }
 

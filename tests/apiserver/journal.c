@@ -6,8 +6,21 @@
 
 #define ENTRIES_MAX 200000
 
+struct entry {
+	uint64_t number;
+	int64_t at_ms;
+	uint64_t connection;
+	char *method; /* owned, as the three that follow */
+	char *target;
+	char *user;
+	char *agent;
+	const char *verb; /* static */
+	bool token;
+	int status; /* 0 while there is no answer */
+};
+
 struct journal {
-	struct journal_entry *entries;
+	struct entry *entries;
 	size_t count;
 	size_t room;
 	uint64_t last;
@@ -33,26 +46,30 @@ struct journal *journal_free(struct journal *j)
 	return NULL;
 }
 
-uint64_t journal_add(struct journal *j, const struct journal_entry *entry)
+uint64_t journal_add(struct journal *j, const struct journal_request *request)
 {
 	j->last++;
 	if (j->count == j->room) {
 		size_t room = j->room ? j->room * 2 : 256;
-		struct journal_entry *entries =
-		    room > ENTRIES_MAX ? NULL : reallocarray(j->entries, room, sizeof(*entries));
+		struct entry *entries = NULL;
+		if (room <= ENTRIES_MAX)
+			entries = reallocarray(j->entries, room, sizeof(*entries));
 		if (!entries)
 			return j->last;
 		j->entries = entries;
 		j->room = room;
 	}
-	struct journal_entry *e = &j->entries[j->count++];
-	*e = *entry;
-	e->number = j->last;
-	e->method = strdup(entry->method);
-	e->target = strdup(entry->target);
-	e->user = strdup(entry->user ? entry->user : "");
-	e->agent = strdup(entry->agent ? entry->agent : "");
-	return e->number;
+	struct entry *e = &j->entries[j->count++];
+	*e = (struct entry){.number = j->last,
+			    .at_ms = request->at_ms,
+			    .connection = request->connection,
+			    .verb = request->verb,
+			    .token = request->token};
+	e->method = strdup(request->method);
+	e->target = strdup(request->target);
+	e->user = strdup(request->user ? request->user : "");
+	e->agent = strdup(request->agent ? request->agent : "");
+	return j->last;
 }
 
 void journal_status(struct journal *j, uint64_t number, int status)
@@ -61,7 +78,7 @@ void journal_status(struct journal *j, uint64_t number, int status)
 		j->entries[number - 1].status = status;
 }
 
-static bool takes(const struct journal_filter *f, const struct journal_entry *e)
+static bool takes(const struct journal_filter *f, const struct entry *e)
 {
 	if (f->verb && strcmp(f->verb, e->verb) != 0 && strcmp(f->verb, e->method) != 0)
 		return false;
@@ -84,7 +101,7 @@ void journal_write(const struct journal *j, const struct journal_filter *filter,
 		   struct evbuffer *out)
 {
 	for (size_t i = 0; i < j->count; i++) {
-		const struct journal_entry *e = &j->entries[i];
+		const struct entry *e = &j->entries[i];
 		if (takes(filter, e))
 			evbuffer_add_printf(
 			    out, "%" PRIu64 " %" PRId64 " %" PRIu64 " %s %s %s %s %d %s %s\n",

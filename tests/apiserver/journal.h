@@ -10,17 +10,16 @@
 
 struct journal;
 
-struct journal_entry {
-	uint64_t number;     /* from 1 */
+/* A request. Strings are borrowed. */
+struct journal_request {
 	int64_t at_ms;       /* CLOCK_BOOTTIME */
 	uint64_t connection; /* a number of its own */
-	char *method;
-	char *target; /* path and query */
-	char *user;   /* "" when the token was wrong */
-	char *agent;
-	const char *verb; /* static */
-	bool token;       /* an Authorization header was there */
-	int status;       /* 0 while there is no answer */
+	const char *method;
+	const char *target; /* path and query */
+	const char *user;   /* NULL when the token was wrong */
+	const char *agent;  /* NULL: none */
+	const char *verb;   /* static */
+	bool token;         /* an Authorization header was there */
 };
 
 /* Which requests; NULL and 0 take all. */
@@ -35,8 +34,8 @@ struct journal_filter {
 struct journal *journal_new(void);
 struct journal *journal_free(struct journal *j);
 
-/* Copies the strings; returns the number. */
-uint64_t journal_add(struct journal *j, const struct journal_entry *entry);
+/* Returns its number, from 1. */
+uint64_t journal_add(struct journal *j, const struct journal_request *request);
 void journal_status(struct journal *j, uint64_t number, int status);
 
 size_t journal_count(const struct journal *j, const struct journal_filter *filter);

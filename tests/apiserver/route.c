@@ -72,7 +72,7 @@ static void read_parts(struct route *r, char **parts, size_t count)
 
 static void read_path(struct route *r, char *path)
 {
-	char *parts[PARTS_MAX];
+	char *parts[PARTS_MAX] = {path};
 	size_t count = 0;
 	char *rest = path + (*path == '/');
 	for (char *part; count < PARTS_MAX && (part = strsep(&rest, "/"));)

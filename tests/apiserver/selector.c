@@ -20,19 +20,10 @@ static char *trimmed(const char *from, size_t len)
 	}
 	while (len && from[len - 1] == ' ')
 		len--;
-	return strndup(from, len);
-}
-
-static int add_term(struct selector *s, const struct selector_term *term, struct failure *f)
-{
-	if (s->count < SELECTOR_TERMS && term->key && *term->key) {
-		s->terms[s->count++] = *term;
-		return 0;
-	}
-	free(term->key);
-	free(term->values);
-	return failure_bad_request(f,
-				   "unable to parse requirement: found '', expected: identifier");
+	char *text = strndup(from, len);
+	if (!text)
+		abort();
+	return text;
 }
 
 /* "b, c" becomes "b,c,". */
@@ -40,42 +31,53 @@ static char *value_list(const char *from, size_t len)
 {
 	char *list = calloc(len + 2, 1);
 	size_t n = 0;
-	for (size_t i = 0; list && i < len; i++)
+	if (!list)
+		abort();
+	for (size_t i = 0; i < len; i++)
 		if (from[i] != ' ')
 			list[n++] = from[i];
-	if (list)
-		list[n] = ',';
+	list[n] = ',';
 	return list;
 }
 
 /* One term: "a", "!a", "a=b", "a==b", "a!=b", "a in (b,c)", "a notin (b,c)". */
-static int parse_term(struct selector *s, const char *text, size_t len, struct failure *f)
+static void parse_term(struct selector_term *t, const char *text, size_t len)
 {
 	_cleanup_free_ char *term = trimmed(text, len);
-	struct selector_term parsed = {.how = SELECT_EXISTS};
 	char *equals = strchr(term, '=');
 	char *set = strstr(term, " in (");
 	char *not_set = strstr(term, " notin (");
+	t->how = SELECT_EXISTS;
 	if (set || not_set) {
 		char *at = set ? set : not_set;
 		char *open = strchr(at, '(') + 1;
-		char *close = strchr(open, ')');
-		parsed.how = set ? SELECT_IN : SELECT_NOT_IN;
-		parsed.key = trimmed(term, (size_t)(at - term));
-		parsed.values = value_list(open, close ? (size_t)(close - open) : strlen(open));
+		t->how = set ? SELECT_IN : SELECT_NOT_IN;
+		t->key = trimmed(term, (size_t)(at - term));
+		t->values = value_list(open, strcspn(open, ")"));
 	} else if (equals) {
 		bool negated = equals > term && equals[-1] == '!';
 		char *value = equals + (equals[1] == '=' ? 2 : 1);
-		parsed.how = negated ? SELECT_NOT_IN : SELECT_IN;
-		parsed.key = trimmed(term, (size_t)(equals - term) - negated);
-		parsed.values = value_list(value, strlen(value));
+		t->how = negated ? SELECT_NOT_IN : SELECT_IN;
+		t->key = trimmed(term, (size_t)(equals - term) - negated);
+		t->values = value_list(value, strlen(value));
 	} else if (*term == '!') {
-		parsed.how = SELECT_ABSENT;
-		parsed.key = trimmed(term + 1, strlen(term + 1));
+		t->how = SELECT_ABSENT;
+		t->key = trimmed(term + 1, strlen(term + 1));
 	} else {
-		parsed.key = strdup(term);
+		t->key = TAKE(term);
 	}
-	return add_term(s, &parsed, f);
+}
+
+static int add_term(struct selector *s, const char *text, size_t len, struct failure *f)
+{
+	if (s->count < SELECTOR_TERMS) {
+		struct selector_term *t = &s->terms[s->count++];
+		parse_term(t, text, len);
+		if (*t->key)
+			return 0;
+	}
+	return failure_bad_request(f,
+				   "unable to parse requirement: found '', expected: identifier");
 }
 
 int selector_parse_labels(const char *text, struct selector *ret, struct failure *f)
@@ -86,7 +88,7 @@ int selector_parse_labels(const char *text, struct selector *ret, struct failure
 		int depth = 0;
 		for (; p[len] && (depth || p[len] != ','); len++)
 			depth += (p[len] == '(') - (p[len] == ')');
-		if (parse_term(ret, p, len, f) < 0) {
+		if (add_term(ret, p, len, f) < 0) {
 			selector_done(ret);
 			return -1;
 		}

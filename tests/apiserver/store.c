@@ -42,15 +42,15 @@ static const char *name_of(struct json_object *object)
 	return name ? name : "";
 }
 
-/* The place of an object, or where it would be put. */
-static bool table_find(const struct table *t, const char *plural, const char *ns, const char *name,
-		       size_t *ret_at)
+/* The entry of an object, or NULL; ret_at: its place, or where it would be put. */
+static struct entry *table_find(const struct table *t, const char *plural, const char *ns,
+				const char *name, size_t *ret_at)
 {
 	size_t low = 0;
 	size_t high = t->count;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		const struct entry *entry = &t->entries[middle];
+		struct entry *entry = &t->entries[middle];
 		int order = strcmp(entry->plural, plural);
 		if (!order)
 			order = strcmp(namespace_of(entry->object), ns);
@@ -58,7 +58,7 @@ static bool table_find(const struct table *t, const char *plural, const char *ns
 			order = strcmp(name_of(entry->object), name);
 		if (!order) {
 			*ret_at = middle;
-			return true;
+			return entry;
 		}
 		if (order < 0)
 			low = middle + 1;
@@ -66,26 +66,31 @@ static bool table_find(const struct table *t, const char *plural, const char *ns
 			high = middle;
 	}
 	*ret_at = low;
-	return false;
+	return NULL;
+}
+
+static void table_grow(struct table *t)
+{
+	size_t room = t->room ? t->room * 2 : 64;
+	struct entry *entries = reallocarray(t->entries, room, sizeof(*entries));
+	if (!entries)
+		abort();
+	t->entries = entries;
+	t->room = room;
 }
 
 /* Takes the object. */
 static void table_put(struct table *t, const char *plural, struct json_object *object)
 {
 	size_t at = 0;
-	if (table_find(t, plural, namespace_of(object), name_of(object), &at)) {
-		json_object_put(t->entries[at].object);
-		t->entries[at].object = object;
+	struct entry *entry = table_find(t, plural, namespace_of(object), name_of(object), &at);
+	if (entry) {
+		json_object_put(entry->object);
+		entry->object = object;
 		return;
 	}
-	if (t->count == t->room) {
-		size_t room = t->room ? t->room * 2 : 64;
-		struct entry *entries = reallocarray(t->entries, room, sizeof(*entries));
-		if (!entries)
-			abort();
-		t->entries = entries;
-		t->room = room;
-	}
+	if (!t->entries || t->count == t->room)
+		table_grow(t);
 	memmove(&t->entries[at + 1], &t->entries[at], (t->count - at) * sizeof(*t->entries));
 	t->entries[at] = (struct entry){plural, object};
 	t->count++;
@@ -176,8 +181,8 @@ void store_bump(struct store *s)
 struct json_object *store_get(struct store *s, const char *plural, const char *ns, const char *name)
 {
 	size_t at = 0;
-	return table_find(&s->now, plural, ns ? ns : "", name, &at) ? s->now.entries[at].object
-								    : NULL;
+	const struct entry *entry = table_find(&s->now, plural, ns ? ns : "", name, &at);
+	return entry ? entry->object : NULL;
 }
 
 static void stamp(struct json_object *object, uint64_t rv)
@@ -201,13 +206,14 @@ static void record(struct store *s, const struct change *change)
 struct json_object *store_put(struct store *s, const char *plural, struct json_object *object)
 {
 	size_t at = 0;
-	bool there = table_find(&s->now, plural, namespace_of(object), name_of(object), &at);
-	struct change change = {.type = there ? CHANGE_MODIFIED : CHANGE_ADDED,
+	const struct entry *entry =
+	    table_find(&s->now, plural, namespace_of(object), name_of(object), &at);
+	struct change change = {.type = entry ? CHANGE_MODIFIED : CHANGE_ADDED,
 				.rv = ++s->rv,
 				.plural = plural,
 				.object = json_object_get(object)};
-	if (there)
-		change.previous = json_object_get(s->now.entries[at].object);
+	if (entry)
+		change.previous = json_object_get(entry->object);
 	stamp(object, s->rv);
 	table_put(&s->now, plural, object);
 	record(s, &change);
@@ -217,9 +223,9 @@ struct json_object *store_put(struct store *s, const char *plural, struct json_o
 void store_delete(struct store *s, const char *plural, const char *ns, const char *name)
 {
 	size_t at = 0;
-	if (!table_find(&s->now, plural, ns ? ns : "", name, &at))
+	const struct entry *entry = table_find(&s->now, plural, ns ? ns : "", name, &at);
+	if (!entry)
 		return;
-	struct entry *entry = &s->now.entries[at];
 	struct change change = {.type = CHANGE_DELETED,
 				.rv = ++s->rv,
 				.plural = entry->plural,

@@ -21,8 +21,9 @@ struct watch {
 	struct event *mark; /* the next bookmark */
 	struct event *last; /* the bookmark before the end */
 	size_t events;      /* sent */
-	char *held;         /* an event that is sent after the next one: the fault "swap" */
-	bool over;          /* the stream has ended */
+	struct evbuffer
+	    *held; /* owned: an event that is sent after the next one: the fault "swap" */
+	bool over; /* the stream has ended */
 };
 
 static void after(struct event *timer, int64_t ms)
@@ -38,23 +39,38 @@ static void finish(struct watch *w)
 	wire_finish(w->call->x);
 }
 
-static void send_text(struct watch *w, const char *text, size_t len)
+/* Drains the text. */
+static void send_text(struct watch *w, struct evbuffer *text)
 {
-	_cleanup_evbuffer_ struct evbuffer *out = evbuffer_new();
-	evbuffer_add(out, text, len);
-	if (!w->over && !w->call->api->silent)
-		wire_send(w->call->x, out);
+	if (w->over || w->call->api->silent)
+		evbuffer_drain(text, evbuffer_get_length(text));
+	else
+		wire_send(w->call->x, text);
+}
+
+static void send_bytes(struct watch *w, const char *bytes, size_t len)
+{
+	_cleanup_evbuffer_ struct evbuffer *text = evbuffer_new();
+	evbuffer_add(text, bytes, len);
+	send_text(w, text);
+}
+
+/* One event as a line of JSON. */
+static struct evbuffer *event_text(const char *type, struct json_object *takes_object)
+{
+	struct evbuffer *text = evbuffer_new();
+	_cleanup_gojson_ struct json_object *event = json_object_new_object();
+	gojson_set(event, "type", type);
+	json_object_object_add(event, "object", takes_object);
+	gojson_write(event, false, text);
+	evbuffer_add(text, "\n", 1);
+	return text;
 }
 
 static void send_error(struct watch *w, struct json_object *takes_status)
 {
-	_cleanup_gojson_ struct json_object *event = json_object_new_object();
-	_cleanup_evbuffer_ struct evbuffer *text = evbuffer_new();
-	gojson_set(event, "type", "ERROR");
-	json_object_object_add(event, "object", takes_status);
-	gojson_write(event, false, text);
-	evbuffer_add(text, "\n", 1);
-	send_text(w, (const char *)evbuffer_pullup(text, -1), evbuffer_get_length(text));
+	_cleanup_evbuffer_ struct evbuffer *text = event_text("ERROR", takes_status);
+	send_text(w, text);
 	finish(w);
 }
 
@@ -81,27 +97,20 @@ static bool send_ordered_error(struct watch *w)
 static void send_event(struct watch *w, const char *type, struct json_object *takes_object)
 {
 	struct json_object *fault = w->call->fault;
-	_cleanup_gojson_ struct json_object *event = json_object_new_object();
-	_cleanup_evbuffer_ struct evbuffer *text = evbuffer_new();
-	gojson_set(event, "type", type);
-	json_object_object_add(event, "object", takes_object);
-	gojson_write(event, false, text);
-	evbuffer_add(text, "\n", 1);
-	if (w->events == (size_t)gojson_int(fault, "after", 0))
+	_cleanup_evbuffer_ struct evbuffer *text = event_text(type, takes_object);
+	if (w->events++ == (size_t)gojson_int(fault, "after", 0))
 		fault_corrupt(fault, text);
-	size_t len = evbuffer_get_length(text);
-	const char *bytes = (const char *)evbuffer_pullup(text, (ev_ssize_t)len);
-	w->events++;
 	if (gojson_bool(fault, "swap", false) && !w->held) {
-		w->held = strndup(bytes, len);
+		w->held = TAKE(text);
 		return;
 	}
-	send_text(w, bytes, len);
 	if (gojson_bool(fault, "twice", false))
-		send_text(w, bytes, len);
-	if (w->held)
-		send_text(w, w->held, strlen(w->held));
-	free(TAKE(w->held));
+		send_bytes(w, (const char *)evbuffer_pullup(text, -1), evbuffer_get_length(text));
+	send_text(w, text);
+	if (w->held) {
+		send_text(w, w->held);
+		evbuffer_free(TAKE(w->held));
+	}
 	send_ordered_error(w);
 }
 
@@ -218,8 +227,8 @@ static void send_given(struct watch *w)
 	struct json_object *texts = gojson_at(w->call->fault, "events", NULL);
 	for (size_t i = 0; texts && i < json_object_array_length(texts); i++) {
 		struct json_object *text = json_object_array_get_idx(texts, i);
-		send_text(w, json_object_get_string(text),
-			  (size_t)json_object_get_string_len(text));
+		send_bytes(w, json_object_get_string(text),
+			   (size_t)json_object_get_string_len(text));
 	}
 }
 
@@ -300,7 +309,8 @@ void watch_free(struct watch *w)
 	event_free(w->mark);
 	event_free(w->last);
 	route_options_done(&w->options);
-	free(w->held);
+	if (w->held)
+		evbuffer_free(w->held);
 	free(w);
 }
 
@@ -315,7 +325,7 @@ size_t watch_send_text(struct api *a, const char *path, const char *text)
 	size_t n = 0;
 	LIST_FOREACH (w, &a->watches, link)
 		if (meant(w, path)) {
-			send_text(w, text, strlen(text));
+			send_bytes(w, text, strlen(text));
 			n++;
 		}
 	return n;

@@ -74,8 +74,7 @@ static int check_media_type(struct call *c, struct failure *f)
 	const char *type = wire_header(c->x, "Content-Type");
 	if (!type || !strncmp(type, "application/json", 16))
 		return 0;
-	failure_set(f, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
-	return failure_details(f, NULL, NULL, NULL);
+	return failure_media_type(f);
 }
 
 /* Validates and stores; nothing is written when nothing changes. ret is borrowed. */
@@ -127,9 +126,7 @@ void write_create(struct call *c)
 	_cleanup_gojson_ struct json_object *sent = NULL;
 	bool in_namespace = !c->route.resource->namespaced || *c->route.ns;
 	if (!in_namespace) {
-		failure_set(&f, 405, "MethodNotAllowed",
-			    "the server does not allow this method on the requested resource");
-		failure_details(&f, NULL, NULL, NULL);
+		failure_not_allowed(&f);
 		call_fail(c, &f);
 		return;
 	}
@@ -255,10 +252,8 @@ static int patch(struct call *c, enum patch_type type, struct failure *f)
 	const struct resource *r = c->route.resource;
 	_cleanup_gojson_ struct json_object *sent = NULL;
 	struct json_object *previous = current(c);
-	if (type == PATCH_OTHER) {
-		failure_set(f, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
-		return failure_details(f, NULL, NULL, NULL);
-	}
+	if (type == PATCH_OTHER)
+		return failure_media_type(f);
 	if (type == PATCH_APPLY && !route_query(&c->route, "fieldManager"))
 		return failure_bad_request(f, "PatchOptions.meta.k8s.io \"\" is invalid: "
 					      "fieldManager: Required value: is required for apply "

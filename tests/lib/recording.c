@@ -89,7 +89,7 @@ void recording_read(const char *name, struct recording *ret)
 	char *rest = text.data;
 	read_request(ret, &rest);
 	assert_non_null(rest);
-	strsep(&rest, "\n");
+	rest++; /* the empty line */
 	char *status = strsep(&rest, "\n");
 	assert_non_null(rest);
 	char *number = strchr(status, ' ') + 1;

@@ -81,25 +81,34 @@ static void read_token(struct standin *s)
 	memcpy(s->token, token.data, token.len + 1);
 }
 
+/* The child: becomes the server. */
+static void run_program(const struct standin *s, const char *const *options)
+{
+	char program[PATH_MAX];
+	char address[32];
+	char *words[WORDS_MAX] = {NULL};
+	find_program(program, sizeof(program));
+	snprintf(address, sizeof(address), "127.0.0.1:%u", s->port);
+	const char *const fixed[] = {program,         "--dir",    s->dir,
+				     "--with-parent", "--listen", address};
+	size_t n = 0;
+	for (; n < ARRAY_LEN(fixed); n++)
+		words[n] = strdup(fixed[n]);
+	for (; options && *options && n < WORDS_MAX - 1; options++)
+		words[n++] = strdup(*options);
+	execv(program, words);
+	_exit(127);
+}
+
 static void spawn(struct standin *s, const char *const *options)
 {
 	int pipe_fds[2];
-	char program[PATH_MAX];
-	char address[32];
-	const char *words[WORDS_MAX] = {program,         "--dir",    s->dir,
-					"--with-parent", "--listen", address};
-	size_t n = 6;
-	find_program(program, sizeof(program));
-	snprintf(address, sizeof(address), "127.0.0.1:%u", s->port);
-	for (; options && *options && n < WORDS_MAX - 1; options++)
-		words[n++] = *options;
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 	s->pid = fork();
 	assert_true(s->pid >= 0);
 	if (!s->pid) {
 		dup2(pipe_fds[1], STDOUT_FILENO);
-		execv(program, (char *const *)(uintptr_t)words);
-		_exit(127);
+		run_program(s, options);
 	}
 	close(pipe_fds[1]);
 	wait_ready(s, pipe_fds[0]);

@@ -212,7 +212,7 @@ static void pages_show_one_state_while_objects_change(void **state)
 	static const char mark[] = "\"continue\":\"";
 	_cleanup_https_ struct https_answer first = {0};
 	char target[512];
-	for (char name = 'a'; name < 'f'; name++) {
+	for (int name = 'a'; name < 'f'; name++) {
 		char object[128];
 		snprintf(object, sizeof(object),
 			 "{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"m%c\"}}", name);
