@@ -3,10 +3,12 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/queue.h>
 
-#define ENTRIES_MAX 200000
+#define ENTRIES_MAX 100000
 
 struct entry {
+	TAILQ_ENTRY(entry) link;
 	uint64_t number;
 	int64_t at_ms;
 	uint64_t connection;
@@ -20,62 +22,79 @@ struct entry {
 };
 
 struct journal {
-	struct entry *entries;
+	TAILQ_HEAD(entries, entry) entries; /* in the order of their numbers */
 	size_t count;
-	size_t room;
 	uint64_t last;
 };
 
+static void entry_free(struct entry *e)
+{
+	free(e->method);
+	free(e->target);
+	free(e->user);
+	free(e->agent);
+	free(e);
+}
+
+static struct entry *entry_new(const struct journal_request *r)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->at_ms = r->at_ms;
+	e->connection = r->connection;
+	e->verb = r->verb;
+	e->token = r->token;
+	e->method = strdup(r->method);
+	e->target = strdup(r->target);
+	e->user = strdup(r->user ? r->user : "");
+	e->agent = strdup(r->agent ? r->agent : "");
+	return e;
+}
+
 struct journal *journal_new(void)
 {
-	return calloc(1, sizeof(struct journal));
+	struct journal *j = calloc(1, sizeof(*j));
+	if (j)
+		TAILQ_INIT(&j->entries);
+	return j;
 }
 
 struct journal *journal_free(struct journal *j)
 {
+	struct entry *e;
 	if (!j)
 		return NULL;
-	for (size_t i = 0; i < j->count; i++) {
-		free(j->entries[i].method);
-		free(j->entries[i].target);
-		free(j->entries[i].user);
-		free(j->entries[i].agent);
+	while ((e = TAILQ_FIRST(&j->entries))) {
+		TAILQ_REMOVE(&j->entries, e, link);
+		entry_free(e);
 	}
-	free(j->entries);
 	free(j);
 	return NULL;
 }
 
 uint64_t journal_add(struct journal *j, const struct journal_request *request)
 {
+	struct entry *e = j->count < ENTRIES_MAX ? entry_new(request) : NULL;
 	j->last++;
-	if (j->count == j->room) {
-		size_t room = j->room ? j->room * 2 : 256;
-		struct entry *entries = NULL;
-		if (room <= ENTRIES_MAX)
-			entries = reallocarray(j->entries, room, sizeof(*entries));
-		if (!entries)
-			return j->last;
-		j->entries = entries;
-		j->room = room;
-	}
-	struct entry *e = &j->entries[j->count++];
-	*e = (struct entry){.number = j->last,
-			    .at_ms = request->at_ms,
-			    .connection = request->connection,
-			    .verb = request->verb,
-			    .token = request->token};
-	e->method = strdup(request->method);
-	e->target = strdup(request->target);
-	e->user = strdup(request->user ? request->user : "");
-	e->agent = strdup(request->agent ? request->agent : "");
+	if (!e)
+		return j->last;
+	e->number = j->last;
+	TAILQ_INSERT_TAIL(&j->entries, e, link);
+	j->count++;
 	return j->last;
 }
 
 void journal_status(struct journal *j, uint64_t number, int status)
 {
-	if (number && number <= j->count)
-		j->entries[number - 1].status = status;
+	struct entry *e;
+	TAILQ_FOREACH_REVERSE(e, &j->entries, entries, link)
+	{
+		if (e->number == number)
+			e->status = status;
+		if (e->number <= number)
+			return;
+	}
 }
 
 static bool takes(const struct journal_filter *f, const struct entry *e)
@@ -91,24 +110,24 @@ static bool takes(const struct journal_filter *f, const struct entry *e)
 
 size_t journal_count(const struct journal *j, const struct journal_filter *filter)
 {
+	const struct entry *e;
 	size_t n = 0;
-	for (size_t i = 0; i < j->count; i++)
-		n += takes(filter, &j->entries[i]);
+	TAILQ_FOREACH (e, &j->entries, link)
+		n += takes(filter, e);
 	return n;
 }
 
 void journal_write(const struct journal *j, const struct journal_filter *filter,
 		   struct evbuffer *out)
 {
-	for (size_t i = 0; i < j->count; i++) {
-		const struct entry *e = &j->entries[i];
+	const struct entry *e;
+	TAILQ_FOREACH (e, &j->entries, link)
 		if (takes(filter, e))
 			evbuffer_add_printf(
 			    out, "%" PRIu64 " %" PRId64 " %" PRIu64 " %s %s %s %s %d %s %s\n",
 			    e->number, e->at_ms, e->connection, e->method, e->verb, e->target,
 			    *e->user ? e->user : "-", e->status, e->token ? "token" : "-",
 			    e->agent);
-	}
 }
 
 uint64_t journal_last(const struct journal *j)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What clients sent, so that a test can say what must and must not have been sent. Kept in memory
- * up to a maximum; counting goes on beyond it.
+ * What clients sent, so that a test can say what must and must not have been sent. The first
+ * 100,000 are kept.
  */
 
 #include "tests/apiserver/gojson.h"
