@@ -13,7 +13,12 @@
  * where it only reads. */
 static struct json_object *in(const struct json *j)
 {
-	return (struct json_object *)(uintptr_t)j;
+	const union {
+		const struct json *ours;
+		struct json_object *theirs;
+	} both = {.ours = j};
+
+	return both.theirs;
 }
 
 static struct json *out(struct json_object *o)

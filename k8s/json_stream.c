@@ -2,22 +2,12 @@
 #include "k8s/json_stream.h"
 
 #include "base/limits.h"
-#include "k8s/json_c.h"
+#include "k8s/json_sink.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define KEY_ROOM 14 /* "managedFields" and a NUL */
-
-/* One value on its way through json-c. */
-struct sink {
-	struct json_tokener *tokener;
-	struct json_object *value;
-	size_t bytes;
-	bool whole;
-	bool bad;
-	struct err why; /* when bad */
-};
 
 enum key {
 	KEY_OTHER,
@@ -57,79 +47,9 @@ struct json_stream {
 	enum key member; /* that, and then a colon */
 };
 
-static void sink_done(struct sink *k)
-{
-	if (k->tokener)
-		json_tokener_free(k->tokener);
-	if (k->value)
-		json_object_put(k->value);
-	*k = (struct sink){0};
-}
-
-static int sink_begin(struct sink *k)
-{
-	sink_done(k);
-	k->tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH + 2);
-	if (!k->tokener) {
-		k->bad = true;
-		return err_set(&k->why, ERR_EXHAUSTED, "no memory to parse JSON");
-	}
-	json_tokener_set_flags(k->tokener, JSON_TOKENER_STRICT);
-	return 0;
-}
-
 static uint64_t offset_of(const struct json_stream *s, const char *p)
 {
 	return s->offset + (uint64_t)(p - s->data);
-}
-
-static void refuse(struct sink *k, enum err_kind kind, const char *what, uint64_t offset)
-{
-	if (k->bad)
-		return;
-	sink_done(k);
-	k->bad = true;
-	err_set(&k->why, kind, "JSON at byte %" PRIu64 ": %s", offset, what);
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static void sink_feed(const struct json_stream *s, struct sink *k, const char *data, size_t len)
-{
-	enum json_tokener_error r;
-
-	if (k->bad)
-		return;
-	k->bytes += len;
-	if (k->bytes > s->max_bytes) {
-		refuse(k, ERR_EXHAUSTED, "the value is larger than allowed", offset_of(s, s->run));
-		return;
-	}
-	if (!k->whole) {
-		size_t used;
-
-		k->value = json_tokener_parse_ex(k->tokener, data, (int)len);
-		r = json_tokener_get_error(k->tokener);
-		used = json_tokener_get_parse_end(k->tokener);
-		if (r == json_tokener_continue)
-			return;
-		if (r != json_tokener_success) {
-			refuse(k, r == json_tokener_error_depth ? ERR_EXHAUSTED : ERR_INVALID,
-			       json_tokener_error_desc(r), offset_of(s, s->run) + used);
-			return;
-		}
-		k->whole = true;
-		data += used;
-		len -= used;
-	}
-	for (; len; data++, len--)
-		if (!is_space(*data)) {
-			refuse(k, ERR_INVALID, "something follows the value", offset_of(s, s->run));
-			return;
-		}
 }
 
 /* Gives the sink what lies before p. */
@@ -138,13 +58,13 @@ static void flush(struct json_stream *s, const char *p)
 	if (p <= s->run)
 		return;
 	if (s->to && s->skip_above == SIZE_MAX)
-		sink_feed(s, s->to, s->run, (size_t)(p - s->run));
+		sink_feed(s->to, s->run, (size_t)(p - s->run), offset_of(s, s->run));
 	s->run = p;
 }
 
 static void begin(struct json_stream *s, struct sink *k, const char *p)
 {
-	sink_begin(k);
+	sink_begin(k, s->max_bytes);
 	s->to = k;
 	s->run = p;
 }
@@ -152,11 +72,11 @@ static void begin(struct json_stream *s, struct sink *k, const char *p)
 /* The value that k gets ends before p. */
 static void finish(struct json_stream *s, struct sink *k, const char *p)
 {
-	struct json_object *value;
+	struct json *value;
 
 	flush(s, p);
 	if (!k->bad && !k->whole)
-		refuse(k, ERR_INVALID, "the value is not whole", offset_of(s, p));
+		sink_refuse(k, ERR_INVALID, "the value is not whole", offset_of(s, p));
 	if (k == &s->document && s->mode != JSON_STREAM_MANY) {
 		s->to = NULL; /* told by json_stream_end */
 		return;
@@ -166,9 +86,9 @@ static void finish(struct json_stream *s, struct sink *k, const char *p)
 	if (k->bad)
 		s->callbacks->on_bad(s->arg, &k->why);
 	else if (k == &s->item)
-		s->callbacks->on_item(s->arg, (struct json *)value);
+		s->callbacks->on_item(s->arg, value);
 	else
-		s->callbacks->on_value(s->arg, (struct json *)value);
+		s->callbacks->on_value(s->arg, value);
 	sink_done(k);
 }
 
@@ -179,7 +99,7 @@ static void lose(struct json_stream *s, const char *what, const char *p)
 		sink_done(&s->item);
 		s->to = &s->document;
 	}
-	refuse(&s->document, ERR_INVALID, what, offset_of(s, p));
+	sink_refuse(&s->document, ERR_INVALID, what, offset_of(s, p));
 	if (s->mode == JSON_STREAM_MANY) {
 		s->to = &s->document;
 		finish(s, &s->document, p);
@@ -246,7 +166,7 @@ static void step_escape(struct json_stream *s, char c, const char *p)
 	s->escape_is_zero = s->escape_is_zero && c == '0';
 	s->escape = s->escape == 5 ? 0 : s->escape + 1;
 	if (s->escape == 0 && s->escape_is_zero)
-		refuse(s->to, ERR_INVALID, "NUL in a string", offset_of(s, p));
+		sink_refuse(s->to, ERR_INVALID, "NUL in a string", offset_of(s, p));
 }
 
 static void string_ends(struct json_stream *s)
@@ -270,13 +190,13 @@ static void step_string(struct json_stream *s, const char *p)
 	else if (c >= 0x80)
 		good = utf8_begin(s, c);
 	if (!good)
-		refuse(s->to, ERR_INVALID, "bytes that are not UTF-8", offset_of(s, p));
+		sink_refuse(s->to, ERR_INVALID, "bytes that are not UTF-8", offset_of(s, p));
 	if (c >= 0x80)
 		s->key_len = KEY_ROOM;
 	else if (c == '\n' || c == '\r')
 		lose(s, "a string is not closed", p);
 	else if (c < 0x20)
-		refuse(s->to, ERR_INVALID, "control character in a string", offset_of(s, p));
+		sink_refuse(s->to, ERR_INVALID, "control character in a string", offset_of(s, p));
 	else if (s->escape)
 		step_escape(s, (char)c, p);
 	else if (c == '\\')
@@ -295,14 +215,14 @@ static void open_bracket(struct json_stream *s, const char *p)
 
 	if (array && s->member == KEY_MANAGED_FIELDS && !skipping) {
 		flush(s, p);
-		sink_feed(s, s->to, "[]", 2);
+		sink_feed(s->to, "[]", 2, offset_of(s, p));
 		s->skip_above = s->depth;
 	} else if (array && s->member == KEY_ITEMS && s->mode == JSON_STREAM_LIST &&
 		   s->depth == 1) {
 		s->items_at = 2;
 	} else if (s->items_at && s->depth == s->items_at && s->to == &s->document && !array) {
 		flush(s, p);
-		sink_feed(s, &s->document, "null", 4);
+		sink_feed(&s->document, "null", 4, offset_of(s, p));
 		begin(s, &s->item, p);
 	}
 	if (s->depth < 64) {
@@ -312,7 +232,7 @@ static void open_bracket(struct json_stream *s, const char *p)
 	}
 	s->depth++;
 	if (s->depth - base > LIMIT_JSON_DEPTH && s->skip_above == SIZE_MAX)
-		refuse(s->to, ERR_EXHAUSTED, "nested too deep", offset_of(s, p));
+		sink_refuse(s->to, ERR_EXHAUSTED, "nested too deep", offset_of(s, p));
 }
 
 static void close_bracket(struct json_stream *s, const char *p)
@@ -377,10 +297,10 @@ static void step_outside(struct json_stream *s, const char *p)
 {
 	enum key string = s->string;
 
-	if (is_space(*p) || (!s->to && !step_between(s, p)))
+	if (sink_is_space(*p) || (!s->to && !step_between(s, p)))
 		return;
 	if (s->last == '.' && (*p < '0' || *p > '9'))
-		refuse(s->to, ERR_INVALID, "a digit must follow the point", offset_of(s, p));
+		sink_refuse(s->to, ERR_INVALID, "a digit must follow the point", offset_of(s, p));
 	s->string = KEY_OTHER;
 	switch (*p) {
 	case '"':
@@ -406,7 +326,7 @@ static void step_outside(struct json_stream *s, const char *p)
 		return;
 	default:
 		if (!*p || !strchr(",0123456789+-.eEtrufalsn", *p))
-			refuse(s->to, ERR_INVALID, "unexpected character", offset_of(s, p));
+			sink_refuse(s->to, ERR_INVALID, "unexpected character", offset_of(s, p));
 	}
 	s->member = KEY_OTHER;
 }
@@ -432,7 +352,7 @@ void json_stream_feed(struct json_stream *s, const char *data, size_t len)
 int json_stream_end(struct json_stream *s, struct err *e)
 {
 	struct sink *k = &s->document;
-	struct json_object *value;
+	struct json *value;
 
 	if (s->mode == JSON_STREAM_MANY)
 		return 0;
@@ -447,7 +367,7 @@ int json_stream_end(struct json_stream *s, struct err *e)
 			       s->offset);
 	s->to = NULL;
 	value = TAKE(k->value);
-	s->callbacks->on_value(s->arg, (struct json *)value);
+	s->callbacks->on_value(s->arg, value);
 	return 0;
 }
 

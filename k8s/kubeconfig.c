@@ -172,10 +172,10 @@ static int find(const struct documents *all, const char *list, const char *kind,
 			return 0;
 		}
 	}
-	return err_set(
-	    e, ERR_NOT_FOUND,
-	    "the kubeconfig has no %s named '%s' (`kubectl config view` shows what it has)", kind,
-	    name);
+	err_set(e, ERR_NOT_FOUND,
+		"the kubeconfig has no %s named '%s' (`kubectl config view` shows what it has)",
+		kind, name);
+	return -1;
 }
 
 static int copy_bool(struct place p, const char *key, bool *ret, struct err *e)

@@ -118,7 +118,7 @@ static size_t max_body(const struct transfer *t)
 	}
 }
 
-static size_t on_body(char *data, size_t size, size_t count, void *arg)
+static size_t on_body(const char *data, size_t size, size_t count, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * count;
@@ -150,7 +150,7 @@ static void read_retry_after(struct transfer *t)
 		t->retry_after_ms = (int64_t)seconds * SECOND_MS;
 }
 
-static size_t on_header(char *line, size_t size, size_t count, void *arg)
+static size_t on_header(const char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * count;
@@ -214,9 +214,9 @@ static void tell_value(struct transfer *t)
 
 static void tell_end(struct transfer *t)
 {
-	_cleanup_json_ struct json *document = NULL;
-	_cleanup_buf_ struct buf text;
 	struct transfer_end end;
+	struct json *document;
+	struct buf text;
 	struct err e;
 
 	judge(t, &end, &e);
@@ -225,6 +225,8 @@ static void tell_end(struct transfer *t)
 	text = t->text;
 	buf_init(&t->text, TEXT_MAX);
 	t->callbacks->on_end(t->arg, &end);
+	json_free(document);
+	buf_done(&text);
 }
 
 static void run(struct multi_job *job)

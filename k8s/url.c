@@ -25,7 +25,6 @@ static int get(CURLU *u, CURLUPart part, char **ret)
 int url_parse(const char *text, struct url *ret, struct err *e)
 {
 	_cleanup_(curlu_freep) CURLU *u = curl_url();
-	_cleanup_(url_done) struct url parts = {0};
 	CURLUcode r;
 	size_t len;
 
@@ -34,15 +33,13 @@ int url_parse(const char *text, struct url *ret, struct err *e)
 	r = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
 	if (r != CURLUE_OK)
 		return err_set(e, ERR_INVALID, "no URL: %s", curl_url_strerror(r));
-	if (get(u, CURLUPART_SCHEME, &parts.scheme) < 0 ||
-	    get(u, CURLUPART_HOST, &parts.host) < 0 || get(u, CURLUPART_PATH, &parts.path) < 0)
+	if (get(u, CURLUPART_SCHEME, &ret->scheme) < 0 || get(u, CURLUPART_HOST, &ret->host) < 0 ||
+	    get(u, CURLUPART_PATH, &ret->path) < 0)
 		return err_set(e, ERR_INVALID, "no URL: it needs a scheme and a host");
-	if (get(u, CURLUPART_PORT, &parts.port) < 0)
+	if (get(u, CURLUPART_PORT, &ret->port) < 0)
 		return err_set(e, ERR_INVALID, "no URL: it needs a port");
-	for (len = strlen(parts.path); len && parts.path[len - 1] == '/'; len--)
-		parts.path[len - 1] = '\0';
-	*ret = parts;
-	parts = (struct url){0};
+	for (len = strlen(ret->path); len && ret->path[len - 1] == '/'; len--)
+		ret->path[len - 1] = '\0';
 	return 0;
 }
 

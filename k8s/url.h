@@ -12,6 +12,7 @@ struct url {
 	char *path;   /* "" or "/prefix", no slash at its end */
 };
 
-/* Query and fragment are dropped. Errors: INVALID. */
+/* ret is empty before, and to be given to url_done also on failure. Query and fragment are dropped.
+ * Errors: INVALID. */
 int url_parse(const char *text, struct url *ret, struct err *e) _must_check_;
 void url_done(struct url *u);

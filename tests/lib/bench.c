@@ -180,7 +180,7 @@ static void on_bad_object(void *arg, const struct err *e)
 static void on_state(void *arg, const struct k8s_watch_state *state)
 {
 	assert_true(state->up == !state->e);
-	if (state->up)
+	if (!state->e)
 		diary_write(arg, "up");
 	else
 		diary_write(arg, "down %s",

@@ -3,53 +3,17 @@
 
 #include "base/limits.h"
 #include "base/metrics.h"
-#include "tests/lib/bench.h"
-#include "tests/lib/talker.h"
+#include "tests/lib/pair.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include <sys/stat.h>
-
 #include <cmocka.h>
-
-/* A scripted server and a client for it. */
-struct pair {
-	struct talker t;
-	struct bench b;
-};
-
-static void pair_start(struct pair *p, talk_fn fn)
-{
-	metrics_reset();
-	talker_start(&p->t, fn, NULL);
-	bench_start(&p->b, p->t.kubeconfig, NULL);
-}
-
-static void pair_stop(struct pair *p)
-{
-	bench_stop(&p->b);
-	talker_stop(&p->t);
-}
 
 static const struct k8s_call simple = {.verb = "GET", .path = "/api/v1/namespaces/ns/secrets/a"};
 static const struct k8s_call again = {
     .verb = "GET", .path = "/api/v1/namespaces/ns/secrets/a", .retry = true};
-
-/* One request, of which only code and kind matter. */
-static struct err call(struct pair *p, const struct k8s_call *c, int code)
-{
-	struct bench_answer a;
-
-	bench_call(&p->b, c, &a);
-	if (a.code != code)
-		fail_msg("code %d, not %d: %s", a.code, code, a.e.message);
-	bench_answer_done(&a);
-	return a.e;
-}
 
 #define OBJECT "{\"kind\":\"Secret\",\"metadata\":{\"name\":\"a\"}}"
 
@@ -74,7 +38,7 @@ static void an_object_is_read(void **state _unused_)
 			    "GET /api/v1/namespaces/ns/secrets/a HTTP/1.1");
 	assert_string_equal(p.t.log->request[0].authorization, "Bearer token-1");
 	assert_true(k8s_client_is_up(p.b.client));
-	call(&p, &simple, 200);
+	pair_call(&p, &simple, 200);
 	assert_int_equal(atomic_load(&p.t.log->connections), 1);
 	pair_stop(&p);
 }
@@ -107,7 +71,7 @@ static void a_body_goes_with_its_type(void **state _unused_)
 	struct pair p;
 
 	pair_start(&p, echo);
-	assert_string_equal(call(&p, &patch, 200).message, "");
+	assert_string_equal(pair_call(&p, &patch, 200).message, "");
 	pair_stop(&p);
 }
 
@@ -171,132 +135,13 @@ static void what_is_no_whole_json_is_no_answer(void **state _unused_)
 	struct err e;
 
 	pair_start(&p, say_plain);
-	e = call(&p, &simple, 502);
+	e = pair_call(&p, &simple, 502);
 	assert_int_equal(e.kind, ERR_UNAVAILABLE);
 	assert_non_null(strstr(e.message, "<html>down</html>"));
-	assert_int_equal(call(&p, &simple, 200).kind, ERR_INVALID);
-	assert_int_equal(call(&p, &simple, 204).kind, ERR_NONE);
+	assert_int_equal(pair_call(&p, &simple, 200).kind, ERR_INVALID);
+	assert_int_equal(pair_call(&p, &simple, 204).kind, ERR_NONE);
 	/* Cut off, although what came is whole JSON. */
-	assert_int_equal(call(&p, &simple, 200).kind, ERR_UNAVAILABLE);
-	pair_stop(&p);
-}
-
-static bool redirect(struct talk *t, const void *arg)
-{
-	const struct talker *const *other = arg;
-	char extra[100];
-
-	snprintf(extra, sizeof(extra), "Location: https://127.0.0.1:%u/stolen\r\n",
-		 (unsigned)(*other)->port);
-	return talk_answer(t, 302, extra, "");
-}
-
-static void B13_a_redirect_is_not_followed(void **state _unused_)
-{
-	struct talker thief;
-	const struct talker *to = &thief;
-	struct pair p;
-	struct err e;
-
-	talker_start(&thief, say_object, NULL);
-	talker_start(&p.t, redirect, &to);
-	bench_start(&p.b, p.t.kubeconfig, NULL);
-	e = call(&p, &again, 302);
-	assert_int_equal(e.kind, ERR_INVALID);
-	assert_non_null(strstr(e.message, "redirect"));
-	assert_int_equal(atomic_load(&thief.log->connections), 0);
-	assert_int_equal(atomic_load(&p.t.log->requests), 1);
-	pair_stop(&p);
-	talker_stop(&thief);
-}
-
-/* Knows the token whose number stands in at[0]. */
-static bool check_token(struct talk *t, const void *arg _unused_)
-{
-	char good[32];
-
-	snprintf(good, sizeof(good), "Bearer token-%d\r\n", atomic_load(&t->log->at[0]));
-	if (!strstr(t->head, good)) {
-		talk_answer(t, 401, "", "{\"kind\":\"Status\",\"message\":\"Unauthorized\"}");
-		return false;
-	}
-	return talk_answer(t, 200, "", OBJECT);
-}
-
-static void B3_a_new_token_file_is_read(void **state _unused_)
-{
-	struct pair p;
-
-	pair_start(&p, check_token);
-	atomic_store(&p.t.log->at[0], 1);
-	call(&p, &again, 200);
-	atomic_store(&p.t.log->at[0], 2);
-	talker_set_token(&p.t, "token-2");
-	call(&p, &simple, 200);
-	assert_int_equal(atomic_load(&p.t.log->requests), 2);
-	pair_stop(&p);
-}
-
-/* The same file, size and time: only the 401 tells that it is another token. */
-static void rewrite_token(const struct talker *t, char last)
-{
-	char path[128];
-	struct stat st;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/token", t->dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(pwrite(fd, &last, 1, 6), 1);
-	assert_int_equal(futimens(fd, (struct timespec[]){st.st_atim, st.st_mtim}), 0);
-	close(fd);
-}
-
-static void B3_the_token_is_read_again_after_a_401(void **state _unused_)
-{
-	struct pair p;
-
-	pair_start(&p, check_token);
-	atomic_store(&p.t.log->at[0], 1);
-	call(&p, &again, 200);
-	atomic_store(&p.t.log->at[0], 2);
-	rewrite_token(&p.t, '2');
-	assert_int_equal(call(&p, &again, 200).kind, ERR_NONE);
-	assert_int_equal(atomic_load(&p.t.log->requests), 3);
-	assert_string_equal(p.t.log->request[1].authorization, "Bearer token-1");
-	assert_string_equal(p.t.log->request[2].authorization, "Bearer token-2");
-	pair_stop(&p);
-}
-
-static void B3_a_token_that_stays_bad_is_tried_once(void **state _unused_)
-{
-	struct pair p;
-	struct err e;
-
-	pair_start(&p, check_token);
-	e = call(&p, &again, 401);
-	assert_int_equal(e.kind, ERR_DENIED);
-	assert_int_equal(atomic_load(&p.t.log->requests), 1);
-	rewrite_token(&p.t, '3');
-	assert_int_equal(call(&p, &again, 401).kind, ERR_DENIED);
-	assert_int_equal(atomic_load(&p.t.log->requests), 3);
-	pair_stop(&p);
-}
-
-static void B3_a_token_file_that_is_gone_or_empty_leaves_the_old_token(void **state _unused_)
-{
-	char path[128];
-	struct pair p;
-
-	pair_start(&p, check_token);
-	atomic_store(&p.t.log->at[0], 1);
-	call(&p, &again, 200);
-	talker_set_token(&p.t, "  ");
-	call(&p, &again, 200);
-	snprintf(path, sizeof(path), "%s/token", p.t.dir);
-	assert_int_equal(unlink(path), 0);
-	call(&p, &again, 200);
+	assert_int_equal(pair_call(&p, &simple, 200).kind, ERR_UNAVAILABLE);
 	pair_stop(&p);
 }
 
@@ -318,11 +163,11 @@ static void retry_after_is_obeyed_within_the_deadline(void **state _unused_)
 	struct pair p;
 
 	pair_start(&p, busy_once);
-	call(&p, &again, 200);
+	pair_call(&p, &again, 200);
 	assert_true(p.t.log->request[1].at_ms - p.t.log->request[0].at_ms >= 1000);
-	call(&p, &again, 503);
-	call(&p, &again, 503);
-	call(&p, &again, 500);
+	pair_call(&p, &again, 503);
+	pair_call(&p, &again, 503);
+	pair_call(&p, &again, 500);
 	assert_int_equal(atomic_load(&p.t.log->requests), 5);
 	pair_stop(&p);
 }
@@ -346,7 +191,7 @@ static void the_deadline_holds_against_a_slow_server(void **state _unused_)
 
 	pair_start(&p, drip);
 	from = clock_mono_ms(clock_system());
-	assert_int_equal(call(&p, &hurried, 0).kind, ERR_TIMEOUT);
+	assert_int_equal(pair_call(&p, &hurried, 0).kind, ERR_TIMEOUT);
 	assert_in_range(clock_mono_ms(clock_system()) - from, 200, 5000);
 	pair_stop(&p);
 }
@@ -376,8 +221,8 @@ static void headers_and_body_are_bounded(void **state _unused_)
 	struct pair p;
 
 	pair_start(&p, too_much);
-	assert_int_equal(call(&p, &headers, 0).kind, ERR_EXHAUSTED);
-	assert_int_equal(call(&p, &body, 200).kind, ERR_EXHAUSTED);
+	assert_int_equal(pair_call(&p, &headers, 0).kind, ERR_EXHAUSTED);
+	assert_int_equal(pair_call(&p, &body, 200).kind, ERR_EXHAUSTED);
 	pair_stop(&p);
 }
 
@@ -484,40 +329,6 @@ static void a_server_that_is_away_is_tried_until_the_deadline(void **state _unus
 	talker_stop(&t);
 }
 
-static void a_ca_that_changes_is_read_again(void **state _unused_)
-{
-	char ca[128];
-	char kept[128];
-	struct pair p;
-	struct err e;
-
-	pair_start(&p, say_object);
-	snprintf(ca, sizeof(ca), "%s/ca.crt", p.t.dir);
-	snprintf(kept, sizeof(kept), "%s/tls.key", p.t.dir);
-	assert_int_equal(rename(ca, kept), 0);
-	talker_write_other_ca(&p.t);
-	e = call(&p, &simple, 0);
-	assert_int_equal(e.kind, ERR_UNAVAILABLE);
-	assert_non_null(strstr(e.message, "check the CA"));
-	assert_int_equal(atomic_load(&p.t.log->requests), 0);
-	assert_int_equal(rename(kept, ca), 0);
-	call(&p, &simple, 200);
-	pair_stop(&p);
-}
-
-static void the_proxies_of_the_environment_are_left_alone(void **state _unused_)
-{
-	struct pair p;
-
-	setenv("HTTPS_PROXY", "http://127.0.0.1:1", 1);
-	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-	pair_start(&p, say_object);
-	call(&p, &simple, 200);
-	unsetenv("HTTPS_PROXY");
-	unsetenv("ALL_PROXY");
-	pair_stop(&p);
-}
-
 static void paths_are_percent_encoded(void **state _unused_)
 {
 	_cleanup_buf_ struct buf b = {.max = 200};
@@ -538,11 +349,6 @@ int main(void)
 	    cmocka_unit_test(a_body_goes_with_its_type),
 	    cmocka_unit_test(a_status_is_told_by_kind_and_in_its_own_words),
 	    cmocka_unit_test(what_is_no_whole_json_is_no_answer),
-	    cmocka_unit_test(B13_a_redirect_is_not_followed),
-	    cmocka_unit_test(B3_a_new_token_file_is_read),
-	    cmocka_unit_test(B3_the_token_is_read_again_after_a_401),
-	    cmocka_unit_test(B3_a_token_that_stays_bad_is_tried_once),
-	    cmocka_unit_test(B3_a_token_file_that_is_gone_or_empty_leaves_the_old_token),
 	    cmocka_unit_test(retry_after_is_obeyed_within_the_deadline),
 	    cmocka_unit_test(the_deadline_holds_against_a_slow_server),
 	    cmocka_unit_test(headers_and_body_are_bounded),
@@ -550,8 +356,6 @@ int main(void)
 	    cmocka_unit_test(a_callback_may_free_its_own_and_all_other_requests),
 	    cmocka_unit_test(freeing_a_request_cancels_it),
 	    cmocka_unit_test(a_server_that_is_away_is_tried_until_the_deadline),
-	    cmocka_unit_test(a_ca_that_changes_is_read_again),
-	    cmocka_unit_test(the_proxies_of_the_environment_are_left_alone),
 	    cmocka_unit_test(paths_are_percent_encoded),
 	};
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/config.XXXXXX";
+static char dir[64];
 
 static const char *in_dir(const char *name)
 {
@@ -41,7 +41,7 @@ static int remove_one(const char *path, const struct stat *st _unused_, int type
 
 static int set_up(void **state _unused_)
 {
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+	snprintf(dir, sizeof(dir), "/tmp/config.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	unsetenv("KUBECONFIG");
 	unsetenv("KUBERNETES_SERVICE_HOST");

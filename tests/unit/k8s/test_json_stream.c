@@ -156,7 +156,7 @@ static void B5_a_value_nested_too_deep_is_refused_alone(void **state _unused_)
 	size_t len;
 
 	assert_non_null(text);
-	memcpy(text, "{\"a\":", 5);
+	snprintf(text, 100, "{\"a\":");
 	memset(text + 5, '[', DEEP);
 	memset(text + 5 + DEEP, ']', DEEP);
 	len = 5 + 2 * DEEP;

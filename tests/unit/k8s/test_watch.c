@@ -199,8 +199,7 @@ static void B15_a_secret_of_any_shape_is_told_as_it_is(void **state _unused_)
 	    "\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"MQ==\",\"tls.key\":\"MQ==\"}",
 	    "\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"MQ==\"}",
 	    "\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"\",\"tls.key\":\"\"}",
-	    "\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"MQ==\",\"tls.key\":\"MQ==\","
-	    "\"x\":\"MQ==\",\"y\":null}",
+	    "\"data\":{\"tls.crt\":\"MQ==\",\"x\":\"MQ==\",\"y\":null},\"type\":\"x\"",
 	    "\"type\":\"Opaque\",\"data\":{\"tls.crt\":\"MQ==\"}",
 	    "\"type\":\"Opaque\",\"data\":null",
 	    "\"type\":\"Opaque\"",
