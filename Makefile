@@ -18,11 +18,19 @@ warnings := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wv
 	-Wstack-usage=65536 -Wbidi-chars=any -Wtrampolines
 hardening := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE -fno-common -fno-plt \
 	-ftrivial-auto-var-init=zero
+# libFuzzer is clang's, which knows other options; gcc does the warning.
+ifeq ($(BUILD),fuzz)
+CC = clang-14
+warnings := -w
+hardening := -fPIE
+endif
 CPPFLAGS_ALL = -D_GNU_SOURCE -DCERTHUP_VERSION='"$(VERSION)"' -Iagent -I. $(CPPFLAGS)
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=3 -fzero-call-used-regs=used-gpr
 CFLAGS_debug   := -Og -g
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_fuzz   := -fsanitize=address,undefined
 CFLAGS_ALL  = -std=gnu17 $(warnings) $(WERROR) $(hardening) $(CFLAGS_$(BUILD)) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 
@@ -33,7 +41,7 @@ head_dirs := agent/base agent/event agent/sandbox agent/cert agent/source agent/
 hand_libs := -linotifytools -lmd -lseccomp
 head_libs := -lcurl -ljson-c -lyaml -lssl -lcrypto -levent -lseccomp -lmd
 
-wipe := $(if $(filter asan,$(BUILD)),,agent/base/wipe.c)
+wipe := $(if $(filter asan fuzz,$(BUILD)),,agent/base/wipe.c)
 src   = $(filter-out agent/base/wipe.c,$(foreach d,$(1),$(wildcard $(d)/*.c)))
 hand_src := $(call src,$(hand_dirs)) $(filter-out agent/hand/main.c,$(wildcard agent/hand/*.c))
 head_src := $(call src,$(head_dirs)) $(foreach f,client connect packet protocol payload,agent/hand/$(f).c) \
@@ -110,6 +118,23 @@ endif
 soak: deps ## the long tests, and each mutant against its test: writes docs/mutants.md
 	@MAKE='$(MAKE)' tests/check soak
 
+# A real API server is used only when it is named on the command line, never by the environment.
+check-client: ## the API client's tests against the server of KUBECONFIG=...; without it the stand-in
+	@$(MAKE) -s BUILD=asan build/asan/tests/integration/test_client build/asan/apiserver
+	$(if $(filter command%,$(origin KUBECONFIG)),CERTHUP_CLIENT_KUBECONFIG='$(KUBECONFIG)') build/asan/tests/integration/test_client
+
+FUZZ_SECONDS ?= 60
+fuzzers := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: $(addprefix fuzz-,$(fuzzers)) ## each fuzz target for FUZZ_SECONDS (60), by libFuzzer
+fuzz-%:
+	@$(MAKE) -s BUILD=fuzz build/fuzz/fuzz_$*
+	@mkdir -p build/fuzz/corpus/$*
+	build/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* tests/fuzz/corpus/$*
+$(O)/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/lib/fuzz_%.o $(O)/libhead.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -fsanitize=fuzzer $(head_libs)
+
 check-fresh: ## make check (and demo) on a fresh Debian 12 with nothing but git and make; needs root
 	@tests/fresh/check
 
@@ -127,6 +152,6 @@ help: ## this list
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
 
-.PHONY: all tools tests demo deps check lint soak check-fresh install clean help
+.PHONY: all tools tests demo deps check lint soak check-client fuzz check-fresh install clean help
 .SECONDARY:
 -include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)

@@ -297,10 +297,10 @@ static void step_outside(struct json_stream *s, const char *p)
 {
 	enum key string = s->string;
 
+	if (s->to && s->last == '.' && (*p < '0' || *p > '9'))
+		sink_refuse(s->to, ERR_INVALID, "a digit must follow the point", offset_of(s, p));
 	if (sink_is_space(*p) || (!s->to && !step_between(s, p)))
 		return;
-	if (s->last == '.' && (*p < '0' || *p > '9'))
-		sink_refuse(s->to, ERR_INVALID, "a digit must follow the point", offset_of(s, p));
 	s->string = KEY_OTHER;
 	switch (*p) {
 	case '"':

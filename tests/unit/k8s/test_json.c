@@ -82,6 +82,8 @@ static void what_is_not_strict_json_is_refused(void **state _unused_)
 					  "{\"a\":NaN}",
 					  "{\"a\":01}",
 					  "{\"a\":1.}",
+					  "{\"a\":1. }",
+					  "1.",
 					  "{\"a\":-}",
 					  "{'a':1}",
 					  "{\"a\":1,}",
