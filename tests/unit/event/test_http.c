@@ -466,74 +466,6 @@ static void a_unix_socket_is_ours_alone(void **state _unused_)
 	assert_int_equal(stat(path, &st), -1);
 }
 
-static void a_socket_file_that_was_left_is_replaced_and_one_in_use_is_not(void **state _unused_)
-{
-	static const char path[] = "/tmp/certhup-test-left.sock";
-	struct http_options options = {.listen = "unix:/tmp/certhup-test-left.sock",
-				       .handler = answer};
-	struct http_server *second;
-	struct err e = {0};
-	struct scene s;
-	pid_t pid;
-
-	unlink(path);
-	pid = fork();
-	if (pid == 0) { /* dies without removing it */
-		struct http_server *server;
-		struct loop *loop;
-
-		_exit(loop_new(clock_system(), &loop, &e) < 0 ||
-		      http_server_new(loop, &options, &server, &e) < 0);
-	}
-	waitpid(pid, NULL, 0);
-	assert_int_equal(access(path, F_OK), 0);
-	scene_open_with(&s, options);
-	assert_int_equal(http_server_new(s.loop, &options, &second, &e), -1);
-	assert_int_equal(e.kind, ERR_CONFLICT);
-	scene_close(&s);
-}
-
-static void addresses_are_numeric_with_a_port(void **state _unused_)
-{
-	static const char *const bad[] = {
-	    "",           "9402",        "localhost:9402",  "127.0.0.1",
-	    "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "1:2:3",
-	    "unix:",      "unix:x.sock", "[::1]",           ":-1"};
-	struct http_server *server;
-	struct err e = {0};
-	struct loop *loop;
-
-	assert_int_equal(loop_new(clock_system(), &loop, &e), 0);
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		const struct http_options options = {.listen = bad[i], .handler = answer};
-
-		assert_int_equal(http_server_new(loop, &options, &server, &e), -1);
-		assert_int_equal(e.kind, ERR_INVALID);
-	}
-	loop_free(loop);
-}
-
-static void an_address_in_use_is_a_conflict(void **state _unused_)
-{
-	struct http_server *second;
-	struct err e = {0};
-	char address[32];
-	struct scene s;
-
-	scene_open(&s);
-	snprintf(address, sizeof(address), "127.0.0.1:%u", s.port);
-	assert_int_equal(
-	    http_server_new(s.loop, &(struct http_options){.listen = address, .handler = answer},
-			    &second, &e),
-	    -1);
-	assert_int_equal(e.kind, ERR_CONFLICT);
-	assert_non_null(strstr(e.message, address));
-	scene_close(&s);
-	scene_open_with(&s, (struct http_options){.listen = ":0"});
-	assert_alive(&s);
-	scene_close(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,9 +483,6 @@ int main(void)
 	    cmocka_unit_test(connections_that_end_at_once_leave_nothing),
 	    cmocka_unit_test(without_descriptors_it_waits_and_goes_on),
 	    cmocka_unit_test(a_unix_socket_is_ours_alone),
-	    cmocka_unit_test(a_socket_file_that_was_left_is_replaced_and_one_in_use_is_not),
-	    cmocka_unit_test(addresses_are_numeric_with_a_port),
-	    cmocka_unit_test(an_address_in_use_is_a_conflict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

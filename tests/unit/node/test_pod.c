@@ -113,8 +113,9 @@ static void two_users_are_nobody(void **state _unused_)
 static void asked_owner_and_mode_win(void **state _unused_)
 {
 	read_pod("{" META("{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"owner\\\":\\\"999:70\\\","
-			  "\\\"mode\\\":\\\"0400\\\"}}") "," SPEC(
-	    ",\"securityContext\":{\"fsGroup\":2000}") "," RUNNING "}");
+			  "\\\"mode\\\":\\\"0400\\\"}}") "," SPEC(",\"securityContext\":{"
+								  "\"fsGroup\":2000}") "," RUNNING
+										       "}");
 	assert_int_equal(pod.specs[0].owner.uid, 999);
 	assert_int_equal(pod.specs[0].owner.gid, 70);
 	assert_int_equal(pod.specs[0].owner.mode, 0400);

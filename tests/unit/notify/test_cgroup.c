@@ -126,7 +126,7 @@ struct fake {
 
 static void fake_init(struct fake *f)
 {
-	strcpy(f->root, "/tmp/certhup-cgroup-XXXXXX");
+	snprintf(f->root, sizeof(f->root), "/tmp/certhup-cgroup-XXXXXX");
 	assert_non_null(mkdtemp(f->root));
 	f->fd = open(f->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(f->fd >= 0);

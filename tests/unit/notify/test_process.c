@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "base/file.h"
+#include "base/text.h"
 #include "tests/unit/notify/scene.h"
 
 #include <sched.h>
@@ -243,12 +244,12 @@ static void another_pod_or_container_holds_nothing_for_us(void **state _unused_)
 
 	scene_open(&s, "");
 	scene_start(&s, &t, GROUP_A, nginx);
-	strcpy(q.container_id, ID_B);
+	assert_int_equal(text_copy(q.container_id, sizeof(q.container_id), ID_B), 0);
 	assert_int_equal(process_find(&s.host, &q, &p, &result, &e), 0);
 	assert_int_equal(result, SIGNAL_NO_PROCESS);
 	assert_int_equal(p.pid, 0);
 	q = query_for("");
-	strcpy(q.pod_uid, UID_B);
+	assert_int_equal(text_copy(q.pod_uid, sizeof(q.pod_uid), UID_B), 0);
 	assert_int_equal(process_find(&s.host, &q, &p, &result, &e), 0);
 	assert_int_equal(result, SIGNAL_NO_PROCESS);
 	target_stop(&t);
