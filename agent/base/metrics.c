@@ -189,6 +189,14 @@ double metric_value(const struct metric *m, const char *const values[METRIC_LABE
 	return m->type == METRIC_HISTOGRAM ? (double)s->count : s->value;
 }
 
+/* C0 without the newline, DEL, and C1: a terminal would obey them. */
+static bool is_control(const char *v)
+{
+	unsigned char c = (unsigned char)*v;
+
+	return (c < ' ' && c != '\n') || c == 0x7f || (c == 0xc2 && (unsigned char)v[1] < 0xa0);
+}
+
 static int write_label_value(struct buf *b, const char *v, struct err *e)
 {
 	size_t len = strlen(v);
@@ -197,7 +205,7 @@ static int write_label_value(struct buf *b, const char *v, struct err *e)
 		size_t n = text_utf8_length(v, len);
 		int r;
 
-		if (!n)
+		if (!n || is_control(v))
 			r = buf_add_str(b, REPLACEMENT, e);
 		else if (*v == '\\' || *v == '"')
 			r = buf_printf(b, e, "\\%c", *v);

@@ -45,8 +45,8 @@ void metric_remove(const struct metric *m, const char *const values[METRIC_LABEL
  */
 double metric_value(const struct metric *m, const char *const values[METRIC_LABELS]);
 
-/* The whole page, families in bytewise order of their names, and series of their label values. Bytes
- * of a value that are no UTF-8 become U+FFFD. */
+/* The whole page, families in bytewise order of their names, and series of their label values. What
+ * is no UTF-8 in a value, or would control a terminal, becomes U+FFFD. */
 int metrics_write(struct buf *b, struct err *e) _must_check_;
 
 /* Forgets everything; for tests. */

@@ -85,7 +85,7 @@ int notify_host_open(const char *cgroup_path, const char *proc_path, struct noti
 	if (!is_our_proc(proc_fd))
 		return err_set(e, ERR_INVALID, "%s is not the proc of our own pid namespace",
 			       proc_path);
-	*ret = (struct notify_host){TAKE_FD(cgroup_fd), TAKE_FD(proc_fd)};
+	*ret = (struct notify_host){TAKE_FD(cgroup_fd), TAKE_FD(proc_fd), !cgroup_path};
 	return 0;
 }
 
@@ -128,7 +128,7 @@ static int choose(const struct notify_host *h, const struct cgroup_members *m, c
 		return err_sys(e, "table of processes");
 	count = read_all(h, m, procs, e);
 	if (count >= 0)
-		chosen = h->cgroup_fd < 0
+		chosen = h->shared_processes
 			     ? proc_select_named(procs, (size_t)count, comm, ret_result)
 			     : proc_select(procs, (size_t)count, comm, ret_result);
 	if (chosen)
@@ -145,8 +145,8 @@ int proc_find(const struct notify_host *h, const struct process_query *q, struct
 	struct cgroup_members m;
 
 	*ret_result = SIGNAL_NO_PROCESS;
-	if ((h->cgroup_fd < 0 ? pod_members_find(h->proc_fd, &m, e)
-			      : cgroup_members_find(h->cgroup_fd, q, &m, e)) < 0)
+	if ((h->shared_processes ? pod_members_find(h->proc_fd, &m, e)
+				 : cgroup_members_find(h->cgroup_fd, q, &m, e)) < 0)
 		return -1;
 	return m.count ? choose(h, &m, q->comm, ret, ret_result, e) : 0;
 }

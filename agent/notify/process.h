@@ -11,21 +11,22 @@
 
 #include "base/process.h"
 
-/* Where the host's cgroups and processes are. Descriptors are borrowed. */
+/*
+ * Where the host's cgroups and processes are. Descriptors are borrowed.
+ *
+ * A sidecar has no host: there the pod's containers share one process namespace, and every process
+ * of it but the first (the pod's sandbox) may be meant, by its name, which must be given. The pod
+ * and the container of a query are not looked at then.
+ */
 struct notify_host {
-	int cgroup_fd; /* the host's /sys/fs/cgroup; -1: see below */
-	int proc_fd;   /* a proc of the host's pid namespace */
+	int cgroup_fd;         /* the host's /sys/fs/cgroup; -1 in a sidecar */
+	int proc_fd;           /* a proc of the host's pid namespace; a sidecar's: of the pod's */
+	bool shared_processes; /* it is a sidecar */
 };
 
 /*
- * A sidecar has no host: there the pod's containers share one process namespace, and with cgroup_fd
- * -1 every process of it but the first (the pod's sandbox) may be meant, by its name. The pod and
- * the container of a query are not looked at then.
- */
-
-/*
- * cgroup_path: the host's /sys/fs/cgroup, of v2, v1 or hybrid; NULL: none. proc_path: a proc of the pid
- * namespace that we live in, which must be the host's (hostPID).
+ * cgroup_path: the host's /sys/fs/cgroup, of v2, v1 or hybrid; NULL: we are a sidecar. proc_path: a
+ * proc of the pid namespace that we live in, which must be the host's (hostPID).
  * Errors: INVALID when they are something else.
  */
 int notify_host_open(const char *cgroup_path, const char *proc_path, struct notify_host *ret,

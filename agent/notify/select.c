@@ -68,7 +68,7 @@ const struct proc *proc_select_named(struct proc *procs, size_t count, const cha
 	for (const struct proc *p = procs; p < procs + count; p++) {
 		const struct proc *t;
 
-		if (strcmp(p->comm, comm) != 0)
+		if (!comm[0] || strcmp(p->comm, comm) != 0)
 			continue;
 		t = top_of(procs, count, p);
 		if (top && top != t) {

@@ -29,7 +29,7 @@ static int is_of_container(const struct notify_host *h, int dir_fd, const struct
 	_cleanup_buf_ struct buf text;
 
 	*ret = true;
-	if (h->cgroup_fd < 0)
+	if (h->shared_processes)
 		return 0;
 	buf_init(&text, LIMIT_PROC_FILE);
 	if (file_read(dir_fd, "cgroup", &text, e) < 0)

@@ -224,6 +224,8 @@ int cgroup_members_find(int cgroup_fd, const struct process_query *q, struct cgr
 	bool unified;
 
 	ret->count = 0;
+	if (cgroup_fd < 0)
+		return err_set(e, ERR_INVALID, "there is no cgroup tree to search");
 	if (cgroup_is_hierarchy(cgroup_fd, &unified))
 		return cgroup_tree_find(
 		    &(struct cgroup_tree){cgroup_fd, unified ? cgroup_fd : -1, -1}, q, ret, e);

@@ -12,6 +12,8 @@
 
 #include <time.h>
 
+#define FFFD "\xef\xbf\xbd"
+
 static const double bounds[] = {0.001, 0.5, 10};
 
 static const struct metric plain = {
@@ -148,12 +150,13 @@ static void G7_hostile_label_values_stay_inside_their_quotes(void **state _unuse
 {
 	metric_set(&labelled, 1, M_LABELS("a\"} 9\nevil 1", "b\\"));
 	metric_set(&labelled, 2, M_LABELS("\xff\xc3(", "gr\xc3\xbc\xc3\x9f"));
-	metric_set(&labelled, 3, M_LABELS("c\r\x01\x1b[2J", ""));
+	metric_set(&labelled, 3, M_LABELS("c\r\x01\x1b[2J\x7f\xc2\x9b", ""));
 	assert_page("# HELP test_labelled Labelled.\n"
 		    "# TYPE test_labelled gauge\n"
 		    "test_labelled{namespace=\"a\\\"} 9\\nevil 1\",secret=\"b\\\\\"} 1\n"
-		    "test_labelled{namespace=\"c\r\x01\x1b[2J\",secret=\"\"} 3\n"
-		    "test_labelled{namespace=\"\xef\xbf\xbd\xef\xbf\xbd(\",secret="
+		    "test_labelled{namespace=\"c" FFFD FFFD FFFD "[2J" FFFD FFFD
+		    "\",secret=\"\"} 3\n"
+		    "test_labelled{namespace=\"" FFFD FFFD "(\",secret="
 		    "\"gr\xc3\xbc\xc3\x9f\"} 2\n");
 }
 

@@ -295,6 +295,84 @@ static void a_proc_of_another_pid_namespace_is_refused(void **state _unused_)
 	assert_int_equal(status, 0);
 }
 
+static enum signal_result find_in_pod(const char *comm, struct process *ret)
+{
+	const struct process_query q = query_for(comm);
+	struct notify_host host;
+	enum signal_result result;
+	struct err e = {0};
+
+	if (notify_host_open(NULL, "/proc", &host, &e) < 0 ||
+	    process_signal(&host, &q, SIGHUP, ret, &result, &e) < 0)
+		_exit(100);
+	notify_host_close(&host);
+	return result;
+}
+
+static int errors;
+
+static void expect(bool is)
+{
+	errors += !is;
+}
+
+/* Runs as the first process of a pid namespace, which is the pod's sandbox, named as the server. */
+static _Noreturn void be_a_pod(void)
+{
+	struct target server;
+	struct target lonely;
+	struct process p;
+
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", 0, NULL) < 0 ||
+	    !target_start(&server, &(struct target_plan){.comm = "nginx",
+							 .handler = true,
+							 .workers = 2,
+							 .worker_comm = "nginx"}) ||
+	    !target_start(&lonely, &(struct target_plan){.comm = ""}))
+		_exit(101);
+	prctl(PR_SET_NAME, "nginx");
+	signal(SIGHUP, SIG_IGN);
+	expect(find_in_pod("nginx", &p) == SIGNAL_SENT && p.pid == server.pid);
+	expect(target_hits(&server, 0) == 1 && target_hits(&server, 1) == 0);
+	expect(find_in_pod("", &p) == SIGNAL_NO_PROCESS);
+	expect(find_in_pod("apache2", &p) == SIGNAL_NO_PROCESS);
+	_exit(errors);
+}
+
+static void a_sidecar_finds_the_pods_processes_by_name(void **state _unused_)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pid_t pod = unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 ? -1 : fork();
+
+		if (pod == 0)
+			be_a_pod();
+		waitpid(pod, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* Without a cgroup tree nothing is found, unless it was said that this is a sidecar. */
+static void a_missing_cgroup_tree_is_no_sidecar(void **state _unused_)
+{
+	const struct process_query q = query_for("nginx");
+	struct notify_host host;
+	enum signal_result result;
+	struct process p;
+	struct err e = {0};
+
+	assert_int_equal(notify_host_open("/sys/fs/cgroup", "/proc", &host, &e), 0);
+	closep(&host.cgroup_fd);
+	assert_int_equal(process_signal(&host, &q, SIGHUP, &p, &result, &e), -1);
+	assert_int_equal(e.kind, ERR_INVALID);
+	notify_host_close(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +387,8 @@ int main(void)
 	    cmocka_unit_test(names_are_compared_exactly),
 	    cmocka_unit_test(another_pod_or_container_holds_nothing_for_us),
 	    cmocka_unit_test(a_host_without_cgroups_or_with_a_foreign_proc_is_refused),
+	    cmocka_unit_test(a_sidecar_finds_the_pods_processes_by_name),
+	    cmocka_unit_test(a_missing_cgroup_tree_is_no_sidecar),
 	    cmocka_unit_test(a_proc_of_another_pid_namespace_is_refused),
 	};
 
