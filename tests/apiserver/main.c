@@ -2,14 +2,19 @@
 #include "tests/apiserver/apiserver.h"
 #include "tests/lib/standin_call.h"
 
+#include "base/file.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+
+#define COMMAND_MAX (16 * MIB)
 
 static const char usage[] =
     "Usage: apiserver --dir DIR [--listen ADDRESS:PORT] [--name NAME] [--rules FILE]\n"
@@ -46,11 +51,19 @@ static int control(int argc, char **argv)
 	struct err e;
 	struct standin_answer answer;
 	char path[600];
+	_cleanup_buf_ struct buf input;
+	buf_init(&input, COMMAND_MAX);
 	if (argc != 4)
 		return wrong_usage();
+	const char *command = argv[3];
+	if (!strcmp(command, "-")) {
+		if (file_read(AT_FDCWD, "/dev/stdin", &input, &e) < 0)
+			return fail(&e);
+		command = buf_str(&input);
+	}
 	snprintf(path, sizeof(path), "%s/admin.sock", argv[2]);
 	_cleanup_close_ int fd = standin_connect(path, &e);
-	if (fd < 0 || standin_call(fd, argv[3], &answer, &e) < 0)
+	if (fd < 0 || standin_call(fd, command, &answer, &e) < 0)
 		return fail(&e);
 	fputs(answer.text, answer.ok ? stdout : stderr);
 	if (!answer.ok || (answer.len && answer.text[answer.len - 1] != '\n'))

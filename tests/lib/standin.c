@@ -126,15 +126,23 @@ void standin_start(struct standin *s, const char *const *options)
 	read_token(s);
 }
 
-void standin_kill(struct standin *s, int signal)
+/* Returns how it ended, as waitpid says. */
+static int end_process(struct standin *s, int signal)
 {
+	int status = 0;
 	closep(&s->admin);
 	if (s->pid <= 0)
-		return;
+		return 0;
 	kill(s->pid, signal);
-	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	s->pid = 0;
+	return status;
+}
+
+void standin_kill(struct standin *s, int signal)
+{
+	end_process(s, signal);
 }
 
 void standin_again(struct standin *s)
@@ -155,9 +163,11 @@ void standin_stop(struct standin *s)
 {
 	if (!*s->dir)
 		return;
-	standin_kill(s, SIGTERM);
+	int status = end_process(s, SIGTERM);
 	nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	*s->dir = '\0';
+	if (status)
+		fail_msg("the stand-in server ended with status %#x", (unsigned)status);
 }
 
 /* NULL when the server says error; its words are in ret_error then. */

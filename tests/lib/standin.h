@@ -24,7 +24,8 @@ struct standin {
 
 /* Returns when it serves. options: more words of its command line, NULL at the end; or NULL. */
 void standin_start(struct standin *s, const char *const *options);
-/* Stops it, and takes its directory away. Accepts one that was not started. */
+/* Stops it, and takes its directory away. The test fails when the server did not end well, as after
+ * a report of the sanitizers. Accepts one that was not started. */
 void standin_stop(struct standin *s);
 
 /* Ends the process with a signal and starts it again on the same port with the same CA and token;
