@@ -125,6 +125,7 @@ static void follow(struct tracee *c, const struct trace *t, struct trace_result 
 
 void trace_run(int (*fn)(void *arg), void *arg, const struct trace *t, struct trace_result *ret)
 {
+	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
 	struct tracee c = {.pid = fork()};
 	int status;
 
@@ -137,9 +138,7 @@ void trace_run(int (*fn)(void *arg), void *arg, const struct trace *t, struct tr
 	}
 	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
 	assert_true(WIFSTOPPED(status));
-	assert_int_equal(ptrace(PTRACE_SETOPTIONS, c.pid, NULL,
-				(void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)),
-			 0);
+	assert_int_equal(syscall(SYS_ptrace, PTRACE_SETOPTIONS, c.pid, 0L, options), 0);
 	follow(&c, t, ret);
 }
 

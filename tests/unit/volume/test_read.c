@@ -194,16 +194,17 @@ static void E4_too_many_or_too_large_is_refused(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(published_pair_is_read_back),
-	    T(kept_generation_is_read_by_name),
-	    T(volumes_of_kubelets_writer_are_read),
-	    T(nothing_published_is_not_found),
-	    T(E1_data_that_is_no_link_to_a_generation_is_refused),
-	    T(E1_generation_that_is_a_link_is_refused),
-	    T(E3_what_is_no_file_is_refused),
-	    T(E4_too_many_or_too_large_is_refused),
+	    cmocka_unit_test_setup_teardown(published_pair_is_read_back, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(kept_generation_is_read_by_name, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(volumes_of_kubelets_writer_are_read, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(nothing_published_is_not_found, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E1_data_that_is_no_link_to_a_generation_is_refused,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E1_generation_that_is_a_link_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E3_what_is_no_file_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E4_too_many_or_too_large_is_refused, set_up, tear_down),
 	};
 
 	pods_namespace();

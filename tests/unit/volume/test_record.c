@@ -386,21 +386,27 @@ static void full_disk_keeps_the_old_record(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(record_comes_back_as_it_was),
-	    T(directory_of_a_pod_is_private),
-	    T(replacing_is_one_rename),
-	    T(A15_record_cut_at_any_byte_is_set_aside),
-	    T(A15_record_with_any_byte_changed_is_set_aside),
-	    T(A15_garbage_is_set_aside),
-	    T(A15_record_of_another_version_is_set_aside),
-	    T(A15_record_of_another_volume_is_set_aside),
-	    T(A15_bad_record_never_stops_the_others),
-	    T(removing_leaves_nothing),
-	    T(names_that_are_no_volumes_are_refused),
-	    T(strings_that_would_break_a_line_are_refused),
-	    T(full_disk_keeps_the_old_record),
+	    cmocka_unit_test_setup_teardown(record_comes_back_as_it_was, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(directory_of_a_pod_is_private, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(replacing_is_one_rename, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A15_record_cut_at_any_byte_is_set_aside, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A15_record_with_any_byte_changed_is_set_aside, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A15_garbage_is_set_aside, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A15_record_of_another_version_is_set_aside, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A15_record_of_another_volume_is_set_aside, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A15_bad_record_never_stops_the_others, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(removing_leaves_nothing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(names_that_are_no_volumes_are_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(strings_that_would_break_a_line_are_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(full_disk_keeps_the_old_record, set_up, tear_down),
 	};
 
 	pods_namespace();

@@ -222,17 +222,21 @@ static void only_our_own_grammar_is_a_generation(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(volume_on_its_own_tmpfs_is_opened),
-	    T(missing_pod_or_volume_is_not_found),
-	    T(volume_without_kubelets_marker_is_not_yet_there),
-	    T(volume_on_a_disk_is_refused),
-	    T(E1_link_on_the_way_to_the_volume_is_refused),
-	    T(E3_things_in_place_of_the_volume_are_refused),
-	    T(names_that_are_no_volumes_are_refused),
-	    T(flat_tree_is_the_volume_itself),
-	    T(only_our_own_grammar_is_a_generation),
+	    cmocka_unit_test_setup_teardown(volume_on_its_own_tmpfs_is_opened, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(missing_pod_or_volume_is_not_found, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(volume_without_kubelets_marker_is_not_yet_there, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(volume_on_a_disk_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E1_link_on_the_way_to_the_volume_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E3_things_in_place_of_the_volume_are_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(names_that_are_no_volumes_are_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(flat_tree_is_the_volume_itself, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(only_our_own_grammar_is_a_generation, set_up,
+					    tear_down),
 	};
 
 	pods_namespace();

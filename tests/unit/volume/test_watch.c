@@ -417,24 +417,31 @@ static void ten_thousand_volumes_come_and_go(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(descriptor_is_closed_on_exec),
-	    T(only_one_exists_in_a_process),
-	    T(swap_is_told_and_temporary_names_are_not),
-	    T(pods_own_new_files_are_not_told),
-	    T(E5_deleted_link_is_told),
-	    T(E5_rewritten_file_is_told),
-	    T(E5_endless_changes_end_the_watch_and_cost_nothing_more),
-	    T(adding_again_ends_the_former_watch_and_follows_the_generation),
-	    T(removed_watch_tells_nothing),
-	    T(E16_unmounted_volume_is_told_as_gone),
-	    T(E16_replaced_directory_is_told_as_gone),
-	    T(E16_overflow_is_told),
-	    T(E16_used_up_watches_are_refused_by_name),
-	    T(E16_used_up_instances_are_refused_by_name),
-	    T(E16_descriptor_beyond_select_is_refused),
-	    T(ten_thousand_volumes_come_and_go),
+	    cmocka_unit_test_setup_teardown(descriptor_is_closed_on_exec, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(only_one_exists_in_a_process, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(swap_is_told_and_temporary_names_are_not, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(pods_own_new_files_are_not_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E5_deleted_link_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E5_rewritten_file_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E5_endless_changes_end_the_watch_and_cost_nothing_more,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		adding_again_ends_the_former_watch_and_follows_the_generation, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(removed_watch_tells_nothing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E16_unmounted_volume_is_told_as_gone, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E16_replaced_directory_is_told_as_gone, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E16_overflow_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E16_used_up_watches_are_refused_by_name, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E16_used_up_instances_are_refused_by_name, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E16_descriptor_beyond_select_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(ten_thousand_volumes_come_and_go, set_up, tear_down),
 	};
 
 	pods_namespace();

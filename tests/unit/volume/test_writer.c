@@ -73,6 +73,33 @@ struct seen {
 	size_t count;
 };
 
+static const char *event_kind(const struct inotify_event *ev)
+{
+	static const struct {
+		uint32_t mask;
+		const char *name;
+	} kinds[] = {
+	    {IN_CREATE, "CREATE"},     {IN_ATTRIB, "ATTRIB"}, {IN_MOVED_FROM, "MOVED_FROM"},
+	    {IN_MOVED_TO, "MOVED_TO"}, {IN_DELETE, "DELETE"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (ev->mask & kinds[i].mask)
+			return kinds[i].name;
+	return "OTHER";
+}
+
+static void note_event(struct seen *seen, const struct inotify_event *ev)
+{
+	const char *name = ev->len ? ev->name : "";
+
+	assert_true(seen->count < ARRAY_LEN(seen->text));
+	if (volume_generation_ok(name))
+		name = strcmp(name, s.generation) == 0 ? "NEW" : "OLD";
+	snprintf(seen->text[seen->count++], PODS_PATH, "%s%s %s", event_kind(ev),
+		 ev->mask & IN_ISDIR ? "|ISDIR" : "", name);
+}
+
 /* Drains a non-blocking inotify descriptor. */
 static void take_events(int fd, struct seen *ret)
 {
@@ -83,19 +110,8 @@ static void take_events(int fd, struct seen *ret)
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		for (char *p = buf; p < buf + n;) {
 			const struct inotify_event *ev = (const struct inotify_event *)(void *)p;
-			const char *kind = ev->mask & IN_CREATE       ? "CREATE"
-					   : ev->mask & IN_ATTRIB     ? "ATTRIB"
-					   : ev->mask & IN_MOVED_FROM ? "MOVED_FROM"
-					   : ev->mask & IN_MOVED_TO   ? "MOVED_TO"
-					   : ev->mask & IN_DELETE     ? "DELETE"
-								      : "OTHER";
-			const char *name = ev->len ? ev->name : "";
 
-			assert_true(ret->count < ARRAY_LEN(ret->text));
-			if (volume_generation_ok(name))
-				name = strcmp(name, s.generation) == 0 ? "NEW" : "OLD";
-			snprintf(ret->text[ret->count++], PODS_PATH, "%s%s %s", kind,
-				 ev->mask & IN_ISDIR ? "|ISDIR" : "", name);
+			note_event(ret, ev);
 			p += sizeof(*ev) + ev->len;
 		}
 	}
@@ -613,34 +629,49 @@ static void verify_of_a_missing_generation_removes_leftovers_and_serves_on(void 
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(layout_is_kubelets),
-	    T(events_of_an_update_are_kubelets),
-	    T(events_of_a_first_write_are_kubelets),
-	    T(A2_stale_temporary_file_is_replaced),
-	    T(A2_stale_temporary_directory_is_replaced),
-	    T(A2_stale_temporary_link_is_replaced),
-	    T(A2_stale_temporary_fifo_and_socket_are_replaced),
-	    T(A8_links_lost_by_a_crash_are_made_by_the_next_publish),
-	    T(A8_links_lost_by_a_crash_are_made_by_verify),
-	    T(A10_exactly_the_given_files_are_there),
-	    T(A10_link_of_a_dropped_file_goes_also_after_a_crash),
-	    T(A10_a_mebibyte_in_sixteen_files_arrives_whole),
-	    T(A10_names_with_slashes_or_dots_are_refused),
-	    T(A11_same_content_writes_nothing),
-	    T(A12_updates_within_a_second_differ_in_inode_and_time),
-	    T(previous_generation_is_kept_until_the_next_swap),
-	    T(leftovers_go_and_foreign_names_stay),
-	    T(roll_back_serves_the_kept_pair),
-	    T(retire_removes_a_generation_but_not_the_served_one),
-	    T(sweep_removes_all_but_two),
-	    T(verify_of_an_untouched_volume_writes_nothing),
-	    T(E5_verify_mends_what_the_pod_broke),
-	    T(E5_verify_tells_of_changed_content),
-	    T(E5_verify_tells_of_a_file_more_or_less),
-	    T(verify_completes_a_publish_that_was_killed),
-	    T(verify_of_a_missing_generation_removes_leftovers_and_serves_on),
+	    cmocka_unit_test_setup_teardown(layout_is_kubelets, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(events_of_an_update_are_kubelets, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(events_of_a_first_write_are_kubelets, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A2_stale_temporary_file_is_replaced, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A2_stale_temporary_directory_is_replaced, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A2_stale_temporary_link_is_replaced, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A2_stale_temporary_fifo_and_socket_are_replaced, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A8_links_lost_by_a_crash_are_made_by_the_next_publish,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A8_links_lost_by_a_crash_are_made_by_verify, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A10_exactly_the_given_files_are_there, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A10_link_of_a_dropped_file_goes_also_after_a_crash,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A10_a_mebibyte_in_sixteen_files_arrives_whole, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A10_names_with_slashes_or_dots_are_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A11_same_content_writes_nothing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A12_updates_within_a_second_differ_in_inode_and_time,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(previous_generation_is_kept_until_the_next_swap, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(leftovers_go_and_foreign_names_stay, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(roll_back_serves_the_kept_pair, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(retire_removes_a_generation_but_not_the_served_one,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(sweep_removes_all_but_two, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(verify_of_an_untouched_volume_writes_nothing, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E5_verify_mends_what_the_pod_broke, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E5_verify_tells_of_changed_content, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E5_verify_tells_of_a_file_more_or_less, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(verify_completes_a_publish_that_was_killed, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(
+		verify_of_a_missing_generation_removes_leftovers_and_serves_on, set_up, tear_down),
 	};
 
 	pods_namespace();

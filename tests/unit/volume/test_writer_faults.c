@@ -442,23 +442,24 @@ static void A6_interrupted_and_short_reads_and_writes(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(A1_killed_anywhere_while_creating),
-	    T(A1_killed_anywhere_while_updating),
-	    T(A1_killed_anywhere_while_removing_a_file),
-	    T(A1_killed_anywhere_while_retiring),
-	    T(A1_killed_anywhere_without_a_record),
-	    T(A3_no_space_once_at_any_call),
-	    T(A3_quota_once_at_any_call),
-	    T(A5_io_error_at_any_call),
-	    T(A5_read_only_at_any_call),
-	    T(A5_stale_at_any_call),
-	    T(A5_no_access_at_any_call),
-	    T(A5_io_errors_from_any_call_on),
-	    T(A6_interrupted_and_short_reads_and_writes),
-	    T(A7_no_descriptors_at_any_call),
-	    T(A7_no_descriptors_from_any_call_on),
+	    cmocka_unit_test_setup_teardown(A1_killed_anywhere_while_creating, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A1_killed_anywhere_while_updating, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A1_killed_anywhere_while_removing_a_file, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A1_killed_anywhere_while_retiring, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A1_killed_anywhere_without_a_record, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A3_no_space_once_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A3_quota_once_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A5_io_error_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A5_read_only_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A5_stale_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A5_no_access_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A5_io_errors_from_any_call_on, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A6_interrupted_and_short_reads_and_writes, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A7_no_descriptors_at_any_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A7_no_descriptors_from_any_call_on, set_up, tear_down),
 	};
 
 	pods_namespace();

@@ -356,10 +356,11 @@ static void random_sequences_agree_with_the_model(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(every_short_sequence_agrees_with_the_model),
-	    T(random_sequences_agree_with_the_model),
+	    cmocka_unit_test_setup_teardown(every_short_sequence_agrees_with_the_model, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(random_sequences_agree_with_the_model, set_up,
+					    tear_down),
 	};
 
 	pods_namespace();

@@ -413,21 +413,33 @@ static void A14_subdirectory_of_an_unprivileged_writer_is_readable_by_others(voi
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(A14_owner_and_mode_are_exact_under_any_umask),
-	    T(A14_any_id_that_a_file_can_have),
-	    T(A14_id_that_no_file_can_have_is_refused),
-	    T(A14_new_owner_of_the_same_content_is_applied_in_place),
-	    T(A14_setgid_directory_changes_nothing),
-	    T(A14_the_hands_three_capabilities_are_enough),
-	    T(A14_without_privilege_in_its_own_directory),
-	    T(A14_without_privilege_the_group_of_a_setgid_directory_is_kept),
-	    T(A14_without_privilege_another_owner_is_refused_and_nothing_left),
-	    T(A14_pod_in_a_user_namespace_gets_its_inner_ids),
-	    T(A14_reader_of_another_uid_follows_the_links_of_the_hand),
-	    T(A14_things_of_another_uid_in_a_sticky_directory_are_replaced),
-	    T(A14_subdirectory_of_an_unprivileged_writer_is_readable_by_others),
+	    cmocka_unit_test_setup_teardown(A14_owner_and_mode_are_exact_under_any_umask, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A14_any_id_that_a_file_can_have, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A14_id_that_no_file_can_have_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A14_new_owner_of_the_same_content_is_applied_in_place,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A14_setgid_directory_changes_nothing, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A14_the_hands_three_capabilities_are_enough, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A14_without_privilege_in_its_own_directory, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(
+		A14_without_privilege_the_group_of_a_setgid_directory_is_kept, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		A14_without_privilege_another_owner_is_refused_and_nothing_left, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A14_pod_in_a_user_namespace_gets_its_inner_ids, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(A14_reader_of_another_uid_follows_the_links_of_the_hand,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		A14_things_of_another_uid_in_a_sticky_directory_are_replaced, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		A14_subdirectory_of_an_unprivileged_writer_is_readable_by_others, set_up,
+		tear_down),
 	};
 
 	pods_namespace();

@@ -151,11 +151,13 @@ static void A13_rate_of_the_reader_of_two_links_is_measured(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(A13_reader_of_one_directory_never_sees_a_mixed_pair),
-	    T(A13_reader_of_the_bundle_never_sees_a_mixed_pair),
-	    T(A13_rate_of_the_reader_of_two_links_is_measured),
+	    cmocka_unit_test_setup_teardown(A13_reader_of_one_directory_never_sees_a_mixed_pair,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A13_reader_of_the_bundle_never_sees_a_mixed_pair,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A13_rate_of_the_reader_of_two_links_is_measured, set_up,
+					    tear_down),
 	};
 
 	pods_namespace();

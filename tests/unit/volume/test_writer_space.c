@@ -322,20 +322,22 @@ static void E4_full_of_inodes_is_refused_and_heals(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_teardown(f, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(A3_full_volume_keeps_the_old_pair_until_space_returns),
-	    T(A3_failed_payloads_leave_room_for_one_that_fits),
-	    T(A3_leftovers_of_a_killed_writer_make_room),
-	    T(A3_kept_generation_is_given_up_for_the_new_one),
-	    T(A3_every_size_of_volume),
-	    T(A3_every_number_of_inodes),
-	    T(A4_new_files_that_do_not_fit_beside_the_old_are_refused_with_advice),
-	    T(E4_many_entries_hide_no_generation_and_cost_little),
-	    T(E4_huge_directories_at_our_names_cost_little),
-	    T(E4_many_leftovers_cost_little),
-	    T(E4_deep_directory_is_no_trouble),
-	    T(E4_full_of_inodes_is_refused_and_heals),
+	    cmocka_unit_test_teardown(A3_full_volume_keeps_the_old_pair_until_space_returns,
+				      tear_down),
+	    cmocka_unit_test_teardown(A3_failed_payloads_leave_room_for_one_that_fits, tear_down),
+	    cmocka_unit_test_teardown(A3_leftovers_of_a_killed_writer_make_room, tear_down),
+	    cmocka_unit_test_teardown(A3_kept_generation_is_given_up_for_the_new_one, tear_down),
+	    cmocka_unit_test_teardown(A3_every_size_of_volume, tear_down),
+	    cmocka_unit_test_teardown(A3_every_number_of_inodes, tear_down),
+	    cmocka_unit_test_teardown(
+		A4_new_files_that_do_not_fit_beside_the_old_are_refused_with_advice, tear_down),
+	    cmocka_unit_test_teardown(E4_many_entries_hide_no_generation_and_cost_little,
+				      tear_down),
+	    cmocka_unit_test_teardown(E4_huge_directories_at_our_names_cost_little, tear_down),
+	    cmocka_unit_test_teardown(E4_many_leftovers_cost_little, tear_down),
+	    cmocka_unit_test_teardown(E4_deep_directory_is_no_trouble, tear_down),
+	    cmocka_unit_test_teardown(E4_full_of_inodes_is_refused_and_heals, tear_down),
 	};
 
 	pods_namespace();
