@@ -265,6 +265,35 @@ int pair_seen_by_links(const char *path)
 	return n;
 }
 
+void subject_expect_names(const struct subject *s, const char *expected)
+{
+	char found[1024] = "";
+	_cleanup_free_ char *text = directory_text(s->path);
+	char *rest = text;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (line[0] != '.' && line[0] != '\0') {
+			*strchr(line, ' ') = '\0';
+			strncat(found, line, sizeof(found) - strlen(found) - 2);
+			strncat(found, " ", 2);
+		}
+	assert_string_equal(found, expected);
+}
+
+void subject_times(const struct subject *s, struct timespec ret[SUBJECT_TIMES])
+{
+	static const char *const names[SUBJECT_TIMES] = {"", "..data/", "tls.crt", "tls.key",
+							 "bundle"};
+
+	for (size_t i = 0; i < SUBJECT_TIMES; i++) {
+		struct stat st;
+
+		assert_int_equal(stat(subject_at(s, names[i]), &st), 0);
+		ret[i] = st.st_ctim;
+	}
+}
+
 static int not_dots(const struct dirent *entry)
 {
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;

@@ -9,6 +9,8 @@
 #include "volume/volume.h"
 #include "volume/writer.h"
 
+#include <time.h>
+
 /* The program gets a mount namespace of its own; what it mounts ends with it. Once, first. */
 void pods_namespace(void);
 
@@ -68,6 +70,13 @@ void subject_published(struct subject *s, int n);
 /* Publishes as the hand does: a new generation, the old one kept. -1 where the writer failed. */
 int subject_publish(struct subject *s, int n);
 int subject_publish_content(struct subject *s, struct content *content);
+
+/* The entries of the root that do not begin with a dot, each followed by a space. */
+void subject_expect_names(const struct subject *s, const char *expected);
+
+/* Times of change of the root, the generation and the files of a pair. */
+#define SUBJECT_TIMES 5
+void subject_times(const struct subject *s, struct timespec ret[SUBJECT_TIMES]);
 
 /* A name for a generation that was never used. */
 void new_generation(char ret_name[static GENERATION_NAME]);

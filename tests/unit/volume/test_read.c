@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "volume/read.h"
 
-#include "tests/lib/pods.h"
+#include "tests/lib/one_subject.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
 #define KUBELETS "..2026_01_02_03_04_05.123456789"
-
-static struct subject s;
-
-static int set_up(void **state)
-{
-	(void)state;
-	subject_make(&s, "size=8m,mode=0777");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	subject_remove(&s);
-	return 0;
-}
-
-static const char *at(const char *name)
-{
-	return subject_at(&s, name);
-}
 
 static void unreadable(enum err_kind kind)
 {

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "tests/lib/pods.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,6 @@
 
 #include "tests/lib/pods.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

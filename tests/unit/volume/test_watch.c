@@ -2,9 +2,8 @@
 #include "volume/watch.h"
 
 #include "base/limits.h"
-#include "tests/lib/pods.h"
+#include "tests/lib/one_subject.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -18,7 +17,6 @@
 
 #include <cmocka.h>
 
-static struct subject s;
 static struct volume_watch *w;
 
 struct told {
@@ -65,21 +63,18 @@ static bool readable(void)
 	return poll(&p, 1, 0) == 1;
 }
 
-static int set_up(void **state)
+static int set_up_here(void **state)
 {
-	(void)state;
-	subject_make(&s, "size=4m,mode=0777");
+	set_up(state);
 	if (volume_watch_new(&w, &s.err) < 0)
 		fail_msg("%s", s.err.message);
 	return 0;
 }
 
-static int tear_down(void **state)
+static int tear_down_here(void **state)
 {
-	(void)state;
 	w = volume_watch_free(w);
-	subject_remove(&s);
-	return 0;
+	return tear_down(state);
 }
 
 static uint64_t watched(const struct volume *v)
@@ -89,11 +84,6 @@ static uint64_t watched(const struct volume *v)
 	if (volume_watch_add(w, v, &key, &s.err) < 0)
 		fail_msg("%s", s.err.message);
 	return key;
-}
-
-static const char *at(const char *name)
-{
-	return subject_at(&s, name);
 }
 
 static void descriptor_is_closed_on_exec(void **state)
@@ -418,30 +408,36 @@ static void ten_thousand_volumes_come_and_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(descriptor_is_closed_on_exec, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(only_one_exists_in_a_process, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(swap_is_told_and_temporary_names_are_not, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(pods_own_new_files_are_not_told, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(E5_deleted_link_is_told, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(E5_rewritten_file_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(descriptor_is_closed_on_exec, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(only_one_exists_in_a_process, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(swap_is_told_and_temporary_names_are_not, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(pods_own_new_files_are_not_told, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(E5_deleted_link_is_told, set_up_here, tear_down_here),
+	    cmocka_unit_test_setup_teardown(E5_rewritten_file_is_told, set_up_here, tear_down_here),
 	    cmocka_unit_test_setup_teardown(E5_endless_changes_end_the_watch_and_cost_nothing_more,
-					    set_up, tear_down),
+					    set_up_here, tear_down_here),
 	    cmocka_unit_test_setup_teardown(
-		adding_again_ends_the_former_watch_and_follows_the_generation, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(removed_watch_tells_nothing, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(E16_unmounted_volume_is_told_as_gone, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(E16_replaced_directory_is_told_as_gone, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(E16_overflow_is_told, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(E16_used_up_watches_are_refused_by_name, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(E16_used_up_instances_are_refused_by_name, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(E16_descriptor_beyond_select_is_refused, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(ten_thousand_volumes_come_and_go, set_up, tear_down),
+		adding_again_ends_the_former_watch_and_follows_the_generation, set_up_here,
+		tear_down_here),
+	    cmocka_unit_test_setup_teardown(removed_watch_tells_nothing, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(E16_unmounted_volume_is_told_as_gone, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(E16_replaced_directory_is_told_as_gone, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(E16_overflow_is_told, set_up_here, tear_down_here),
+	    cmocka_unit_test_setup_teardown(E16_used_up_watches_are_refused_by_name, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(E16_used_up_instances_are_refused_by_name, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(E16_descriptor_beyond_select_is_refused, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(ten_thousand_volumes_come_and_go, set_up_here,
+					    tear_down_here),
 	};
 
 	pods_namespace();

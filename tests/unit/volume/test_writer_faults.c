@@ -3,7 +3,6 @@
  * The writer and the record, killed at every system call and failing at every system call, as the
  * hand uses them: the record first, then the volume.
  */
-#include "base/clock.h"
 #include "tests/lib/pods.h"
 #include "tests/lib/trace.h"
 #include "volume/fingerprint.h"

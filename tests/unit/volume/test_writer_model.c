@@ -9,13 +9,10 @@
 #include "volume/read.h"
 #include "volume/writer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>

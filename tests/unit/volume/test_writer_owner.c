@@ -3,10 +3,9 @@
  * Owners and modes: with any umask, with the hand's three capabilities alone, without any, in a
  * user namespace; and that another uid can read what it should.
  */
-#include "tests/lib/pods.h"
+#include "tests/lib/one_subject.h"
 #include "volume/writer.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -14,9 +13,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,27 +21,17 @@
 
 #include <cmocka.h>
 
-static struct subject s;
-
-static const char *at(const char *name)
+static int set_up_here(void **state)
 {
-	return subject_at(&s, name);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	subject_make(&s, "size=4m,mode=0777");
+	set_up(state);
 	assert_int_equal(chmod(s.pods.root, 0755), 0);
 	return 0;
 }
 
-static int tear_down(void **state)
+static int tear_down_here(void **state)
 {
-	(void)state;
 	umask(022);
-	subject_remove(&s);
-	return 0;
+	return tear_down(state);
 }
 
 static void expect_owner(const char *name, uint32_t uid, uint32_t gid, uint32_t mode)
@@ -414,32 +401,36 @@ static void A14_subdirectory_of_an_unprivileged_writer_is_readable_by_others(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(A14_owner_and_mode_are_exact_under_any_umask, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(A14_any_id_that_a_file_can_have, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(A14_id_that_no_file_can_have_is_refused, set_up,
-					    tear_down),
+	    cmocka_unit_test_setup_teardown(A14_owner_and_mode_are_exact_under_any_umask,
+					    set_up_here, tear_down_here),
+	    cmocka_unit_test_setup_teardown(A14_any_id_that_a_file_can_have, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(A14_id_that_no_file_can_have_is_refused, set_up_here,
+					    tear_down_here),
 	    cmocka_unit_test_setup_teardown(A14_new_owner_of_the_same_content_is_applied_in_place,
-					    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(A14_setgid_directory_changes_nothing, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(A14_the_hands_three_capabilities_are_enough, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(A14_without_privilege_in_its_own_directory, set_up,
-					    tear_down),
+					    set_up_here, tear_down_here),
+	    cmocka_unit_test_setup_teardown(A14_setgid_directory_changes_nothing, set_up_here,
+					    tear_down_here),
+	    cmocka_unit_test_setup_teardown(A14_the_hands_three_capabilities_are_enough,
+					    set_up_here, tear_down_here),
+	    cmocka_unit_test_setup_teardown(A14_without_privilege_in_its_own_directory, set_up_here,
+					    tear_down_here),
 	    cmocka_unit_test_setup_teardown(
-		A14_without_privilege_the_group_of_a_setgid_directory_is_kept, set_up, tear_down),
+		A14_without_privilege_the_group_of_a_setgid_directory_is_kept, set_up_here,
+		tear_down_here),
 	    cmocka_unit_test_setup_teardown(
-		A14_without_privilege_another_owner_is_refused_and_nothing_left, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(A14_pod_in_a_user_namespace_gets_its_inner_ids, set_up,
-					    tear_down),
+		A14_without_privilege_another_owner_is_refused_and_nothing_left, set_up_here,
+		tear_down_here),
+	    cmocka_unit_test_setup_teardown(A14_pod_in_a_user_namespace_gets_its_inner_ids,
+					    set_up_here, tear_down_here),
 	    cmocka_unit_test_setup_teardown(A14_reader_of_another_uid_follows_the_links_of_the_hand,
-					    set_up, tear_down),
+					    set_up_here, tear_down_here),
 	    cmocka_unit_test_setup_teardown(
-		A14_things_of_another_uid_in_a_sticky_directory_are_replaced, set_up, tear_down),
+		A14_things_of_another_uid_in_a_sticky_directory_are_replaced, set_up_here,
+		tear_down_here),
 	    cmocka_unit_test_setup_teardown(
-		A14_subdirectory_of_an_unprivileged_writer_is_readable_by_others, set_up,
-		tear_down),
+		A14_subdirectory_of_an_unprivileged_writer_is_readable_by_others, set_up_here,
+		tear_down_here),
 	};
 
 	pods_namespace();

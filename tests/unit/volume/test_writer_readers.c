@@ -4,9 +4,8 @@
  * file with key and chain, and one who opens both files by their links, whose rate of mixed pairs is
  * measured and told.
  */
-#include "tests/lib/pods.h"
+#include "tests/lib/one_subject.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,31 +14,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
-
-static struct subject s;
 
 struct counts {
 	uint64_t reads, mixed, missing, backward;
 	bool stop;
 };
-
-static int set_up(void **state)
-{
-	(void)state;
-	subject_make(&s, "size=4m,mode=0777");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	subject_remove(&s);
-	return 0;
-}
 
 static unsigned rotations(void)
 {
