@@ -6,19 +6,30 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-static int drop_bounding(void)
+static int read_caps(struct __user_cap_data_struct ret[static 2], struct err *e)
 {
-	for (unsigned long cap = 0; cap < 64; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return errno == EINVAL
-				   ? 0
-				   : -1; /* beyond the last one that this kernel knows */
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	if (syscall(SYS_capget, &header, ret) < 0)
+		return err_sys(e, "read the capabilities");
 	return 0;
 }
 
-static bool has(const struct __user_cap_data_struct data[static 2], unsigned cap)
+int caps_drop_bounding(struct err *e)
 {
-	return data[cap / 32].effective >> (cap % 32) & 1;
+	struct __user_cap_data_struct data[2];
+
+	if (read_caps(data, e) < 0)
+		return -1;
+	if (!(data[CAP_SETPCAP / 32].effective >> CAP_SETPCAP % 32 & 1))
+		return 0;
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		/* EINVAL: beyond the last one that this kernel knows. */
+		return errno == EINVAL ? 0 : err_sys(e, "drop the bounding set");
+	}
+	return 0;
 }
 
 int caps_limit(uint64_t mask, struct err *e)
@@ -26,11 +37,8 @@ int caps_limit(uint64_t mask, struct err *e)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
-	if (syscall(SYS_capget, &header, data) < 0)
-		return err_sys(e, "read the capabilities");
-	/* Without SETPCAP the bounding set stays; no_new_privs makes it useless then. */
-	if (has(data, CAP_SETPCAP) && drop_bounding() < 0)
-		return err_sys(e, "drop the bounding set");
+	if (read_caps(data, e) < 0)
+		return -1;
 	/* The ambient set falls with the inheritable one. */
 	for (unsigned i = 0; i < 2; i++) {
 		data[i].permitted &= (uint32_t)(mask >> (32 * i));

@@ -5,8 +5,12 @@
 
 #include "sandbox/sandbox.h"
 
-/* Permitted and effective become what is in them and in mask; inheritable, ambient and bounding set
- * become empty. mask: bit per capability. */
+/* Needs SETPCAP, which a change of user takes away: before it. Without, the set stays, and
+ * no_new_privs makes it useless. */
+int caps_drop_bounding(struct err *e) _must_check_;
+
+/* Permitted and effective become what is in them and in mask (bit per capability); inheritable and
+ * ambient become empty. */
 int caps_limit(uint64_t mask, struct err *e) _must_check_;
 
 /* fds are O_PATH directories. ret_abi 0: the kernel has none, nothing was done. */

@@ -129,7 +129,8 @@ int sandbox_head(const struct sandbox_head *options, struct sandbox_report *ret,
 	    add_paths(&rules, options->write_paths, true, e) < 0 ||
 	    add_path(&rules, "/proc/self", false, e) < 0)
 		return -1;
-	if (change_user(options->uid, options->gid, e) < 0 || caps_limit(0, e) < 0 ||
+	if (caps_drop_bounding(e) < 0 || change_user(options->uid, options->gid, e) < 0 ||
+	    caps_limit(0, e) < 0 ||
 	    landlock_limit(rules.rule, rules.count, true, &ret->landlock_abi, e) < 0 ||
 	    filter_head(&ret->seccomp, e) < 0)
 		return err_add(e, "sandbox");
@@ -167,7 +168,8 @@ int sandbox_hand(const struct sandbox_hand *options, struct sandbox_report *ret,
 		rules.rule[rules.count++] = (struct landlock_rule){.fd = own, .write = write};
 	}
 	/* Its signals are meant to leave the sandbox. */
-	if (caps_limit(hand_caps(options->chown, options->kill), e) < 0 ||
+	if (caps_drop_bounding(e) < 0 ||
+	    caps_limit(hand_caps(options->chown, options->kill), e) < 0 ||
 	    landlock_limit(rules.rule, rules.count, false, &ret->landlock_abi, e) < 0 ||
 	    filter_hand(&ret->seccomp, e) < 0)
 		return err_add(e, "sandbox");
