@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "base/err.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -73,7 +72,7 @@ static enum err_kind kind_of_errno(int sys)
 	}
 }
 
-int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
+void err_fill(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	char text[ERR_MESSAGE_MAX]; /* an argument may be the old message */
 	va_list ap;
@@ -84,42 +83,22 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 	e->kind = kind;
 	e->sys = 0;
 	memcpy(e->message, text, sizeof(text));
-	return -1;
 }
 
-static int set_sys(struct err *e, int sys, const char *fmt, va_list ap)
+void err_fill_sys(struct err *e, int sys, const char *fmt, ...)
 {
 	char text[ERR_MESSAGE_MAX];
+	va_list ap;
 
+	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	e->kind = kind_of_errno(sys);
 	e->sys = sys;
 	snprintf(e->message, sizeof(e->message), "%s: %s", text, strerror(sys));
-	return -1;
 }
 
-int err_sys(struct err *e, const char *fmt, ...)
-{
-	int sys = errno;
-	va_list ap;
-
-	va_start(ap, fmt);
-	set_sys(e, sys, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-int err_sys_num(struct err *e, int sys, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	set_sys(e, sys, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-int err_add(struct err *e, const char *fmt, ...)
+void err_fill_front(struct err *e, const char *fmt, ...)
 {
 	char context[ERR_MESSAGE_MAX];
 	char message[ERR_MESSAGE_MAX];
@@ -130,10 +109,9 @@ int err_add(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	memcpy(message, e->message, sizeof(message));
 	snprintf(e->message, sizeof(e->message), "%s: %s", context, message);
-	return -1;
 }
 
-int err_tail(struct err *e, const char *fmt, ...)
+void err_fill_back(struct err *e, const char *fmt, ...)
 {
 	char tail[ERR_MESSAGE_MAX];
 	size_t used = strlen(e->message);
@@ -143,7 +121,6 @@ int err_tail(struct err *e, const char *fmt, ...)
 	vsnprintf(tail, sizeof(tail), fmt, ap);
 	va_end(ap);
 	snprintf(e->message + used, sizeof(e->message) - used, "; %s", tail);
-	return -1;
 }
 
 void err_clear(struct err *e)

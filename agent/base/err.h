@@ -11,6 +11,7 @@
 
 #include "base/defs.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 #define ERR_MESSAGE_MAX 512
@@ -46,19 +47,33 @@ struct err_meaning {
 
 const struct err_meaning *err_meaning(enum err_kind kind);
 
-/* Fills e and returns -1, so that callers can write: return err_set(e, ERR_INVALID, "..."); */
-int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) _printf_(3, 4);
+/*
+ * Each of these fills e and has the value -1, so that callers can write:
+ * return err_set(e, ERR_INVALID, "..."); They are macros over functions for the sake of compiler and
+ * analysers, which thus see the -1.
+ */
+#define err_set(e, kind, ...) (err_fill(e, kind, __VA_ARGS__), err_failed())
 
 /* As err_set, with errno: the kind follows from it and ": strerror" is appended. */
-int err_sys(struct err *e, const char *fmt, ...) _printf_(2, 3);
+#define err_sys(e, ...) (err_fill_sys(e, errno, __VA_ARGS__), err_failed())
 
 /* As err_sys, with the errno given. */
-int err_sys_num(struct err *e, int sys, const char *fmt, ...) _printf_(3, 4);
+#define err_sys_num(e, sys, ...) (err_fill_sys(e, sys, __VA_ARGS__), err_failed())
 
-/* Puts context in front of the message ("context: message") and returns -1. */
-int err_add(struct err *e, const char *fmt, ...) _printf_(2, 3);
+/* Puts context in front of the message ("context: message"). */
+#define err_add(e, ...) (err_fill_front(e, __VA_ARGS__), err_failed())
 
-/* Appends a sentence behind the message ("message; tail") and returns -1. */
-int err_tail(struct err *e, const char *fmt, ...) _printf_(2, 3);
+/* Appends a sentence behind the message ("message; tail"). */
+#define err_tail(e, ...) (err_fill_back(e, __VA_ARGS__), err_failed())
+
+void err_fill(struct err *e, enum err_kind kind, const char *fmt, ...) _printf_(3, 4);
+void err_fill_sys(struct err *e, int sys, const char *fmt, ...) _printf_(3, 4);
+void err_fill_front(struct err *e, const char *fmt, ...) _printf_(2, 3);
+void err_fill_back(struct err *e, const char *fmt, ...) _printf_(2, 3);
+
+static inline int err_failed(void)
+{
+	return -1;
+}
 
 void err_clear(struct err *e);
