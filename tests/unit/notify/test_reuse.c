@@ -221,7 +221,8 @@ static _Noreturn void be_in_the_storm(struct scene *s, const char *a, const char
 	for (int i = 0; i < STORM_FORKERS; i++)
 		if (fork() == 0)
 			fork_for_ever(i % 3 ? b : a, i % 3 == 0, i % 3 ? on_wrong : on_right);
-	for (long i = 0; i < tries; i++) {
+	/* On a busy machine it takes more tries until the pids have been used again and again. */
+	for (long i = 0; i < tries || storm->forks <= 2 * STORM_PID_MAX || !storm->right; i++) {
 		enum signal_result result;
 		struct process p;
 
@@ -281,8 +282,6 @@ static void E9_fork_storm_with_few_pids_hits_nobody_else(void **state _unused_)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_true(storm->forks > 2 * STORM_PID_MAX);
-	assert_true(storm->right > 0);
 	assert_int_equal(storm->wrong, 0);
 	munmap(storm, sizeof(*storm));
 	scene_close(&s);
