@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "node/ports.h"
+#include "sandbox/sandbox.h"
 
 #include <string.h>
 
@@ -187,6 +188,20 @@ static int start_road(struct delivery *d, const struct delivery_options *o, stru
 	return 0;
 }
 
+/* What is left: the directories of our credentials, and connections. */
+static int put_on_sandbox(const struct delivery *d, struct err *e)
+{
+	char dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX];
+	const char *reads[K8S_CONFIG_DIRS + 1] = {NULL};
+	size_t count = k8s_config_dirs(d->config, dirs);
+	const struct sandbox_head head = {.read_paths = reads, .uid = -1, .gid = -1};
+	struct sandbox_report report;
+
+	for (size_t i = 0; i < count; i++)
+		reads[i] = dirs[i];
+	return sandbox_head(&head, &report, e);
+}
+
 int delivery_new(struct loop *loop, const struct delivery_options *options,
 		 const struct delivery_events *events, struct delivery **ret, struct err *e)
 {
@@ -202,7 +217,7 @@ int delivery_new(struct loop *loop, const struct delivery_options *options,
 	memcpy(d->secret, options->attributes->secret, sizeof(d->secret));
 	d->state.code = CODE_FAILURE;
 	if (start_hand(d, options, e) < 0 || start_api(d, options, e) < 0 ||
-	    start_road(d, options, e) < 0) {
+	    start_road(d, options, e) < 0 || put_on_sandbox(d, e) < 0) {
 		delivery_free(d);
 		return -1;
 	}

@@ -40,7 +40,8 @@ struct delivery_events {
 };
 
 /*
- * Starts. Everything given is copied or borrowed only during the call, but events.
+ * Starts, and puts the process into the sandbox of the head: from here on it opens nothing but its
+ * credentials, and sees no process. Everything given is copied or borrowed only during the call, but events.
  *
  * Errors: NOT_FOUND, INVALID (configuration), DENIED, EXHAUSTED
  */

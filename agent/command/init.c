@@ -33,12 +33,12 @@ static int deliver(const struct settings *s, const struct attributes *a)
 static int run(void *settings, const struct arguments *arguments _unused_)
 {
 	const struct attributes_defaults defaults = {.settle_ms = -1};
-	const struct settings *s = settings;
+	struct settings *s = settings;
 	struct attributes a;
 	struct err e = {0};
 	int code;
 
-	pod_log(&s->pod);
+	pod_begin(&s->pod);
 	if (s->wait_for) {
 		code = wait_for(s->wait_for, s->timeout_ms, &e);
 		return code == CODE_DONE ? code : pod_end(&s->pod, &e, code);

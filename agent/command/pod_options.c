@@ -8,9 +8,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-void pod_log(const struct pod_settings *s)
+/* kubelet makes it as a file of the container; anything else is left alone. */
+static int open_termination_log(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? TAKE_FD(fd) : -1;
+}
+
+void pod_begin(struct pod_settings *s)
 {
 	log_setup((enum log_level)s->log_level, (enum log_format)s->log_format);
+	s->termination_fd = open_termination_log(s->termination_log);
 }
 
 int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct err *e)
@@ -52,20 +62,12 @@ int pod_deliver(const struct pod_settings *s, const struct attributes *attribute
 	return delivery_new(loop, &options, events, ret, e);
 }
 
-/* kubelet makes it as a file of the container; anything else is left alone. */
-static void write_termination_log(const char *path, const char *sentence)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct err ignored;
-	struct stat st;
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		(void)!file_write_all(fd, sentence, strlen(sentence), &ignored);
-}
-
 int pod_end(const struct pod_settings *s, const struct err *e, int code)
 {
+	struct err ignored;
+
 	log_error("delivery.failed", L_ERR(e), L_INT(LOG_CODE, code));
-	write_termination_log(s->termination_log, e->message);
+	if (s->termination_fd >= 0)
+		(void)!file_write_all(s->termination_fd, e->message, strlen(e->message), &ignored);
 	return code;
 }

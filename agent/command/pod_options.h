@@ -21,7 +21,10 @@ struct pod_settings {
 	const char *combined;
 	const char *hand;
 	const char *termination_log;
-	bool pod_processes; /* no flag: see struct delivery_options */
+
+	/* No flags. */
+	bool pod_processes; /* see struct delivery_options */
+	int termination_fd; /* opened before the sandbox; -1: none */
 };
 
 #define POD_TEXT(s, flag, member, called, text, ...)                                               \
@@ -82,8 +85,8 @@ struct pod_settings {
 		.help = "How long to wait for the first pair; 0: for ever"                         \
 	}
 
-/* Log as the flags say. */
-void pod_log(const struct pod_settings *s);
+/* Logs as the flags say, from now on. */
+void pod_begin(struct pod_settings *s);
 
 /* The attributes that the flags mean, not finished yet. Errors: INVALID, naming the flag. */
 int pod_attributes(const struct pod_settings *s, struct attributes *ret,

@@ -2,7 +2,6 @@
 #include "command/quit.h"
 
 #include "base/log.h"
-#include "command/neighbours.h"
 
 #include <string.h>
 
@@ -136,9 +135,11 @@ static void look_for_process(struct quit *q, const struct err *why)
 	if (loop_timer_is_set(q->look))
 		return;
 	q->watch = k8s_watch_free(q->watch);
-	if (!q->options.process)
+	if (!q->options.process) {
 		err_set(&e, ERR_INVALID, "no --process says what to look for");
-	else if (neighbours_shared(q->options.proc, &e) == 0) {
+	} else if (q->options.not_shared->kind != ERR_NONE) {
+		e = *q->options.not_shared;
+	} else {
 		log_info("quit.by_process", L_STR(LOG_CONTAINER, q->options.container), L_ERR(why));
 		loop_timer_set(q->look, 0);
 		return;

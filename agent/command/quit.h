@@ -13,9 +13,9 @@ struct quit;
 
 struct quit_options {
 	const char *container;
-	const char *pod;     /* our own; NULL: not known */
-	const char *process; /* comm of the container's process; NULL: not known */
-	const char *proc;    /* "/proc" */
+	const char *pod;              /* our own; NULL: not known */
+	const char *process;          /* comm of the container's process; NULL: not known */
+	const struct err *not_shared; /* kind NONE: the pod's containers share their processes */
 };
 
 struct quit_events {

@@ -68,6 +68,7 @@ struct sidecar {
 	struct pod_task task;
 	struct page *page;
 	struct quit *quit;
+	struct err not_shared; /* why processes of other containers cannot be seen */
 };
 
 static void sidecar_done(struct sidecar *c)
@@ -114,8 +115,10 @@ static int start(struct sidecar *c, const struct settings *s, const struct attri
 {
 	static const struct page_callbacks callbacks = {is_ready, is_started, NULL};
 	static const struct quit_events events = {on_ended, on_blind};
-	const struct quit_options quit = {
-	    .container = s->quit_with, .pod = s->pod_name, .process = s->process, .proc = "/proc"};
+	const struct quit_options quit = {.container = s->quit_with,
+					  .pod = s->pod_name,
+					  .process = s->process,
+					  .not_shared = &c->not_shared};
 
 	counts_init(CERTHUP_VERSION);
 	if (pod_task_start(&c->task, &s->pod, a, s->timeout_ms, e) < 0)
@@ -153,15 +156,16 @@ static int read_attributes(const struct settings *s, struct attributes *ret, str
 }
 
 /* Whether a process of the pod may be meant, and can be. */
-static int check_processes(struct settings *s, const struct attributes *a, struct err *e)
+static int check_processes(struct sidecar *c, struct settings *s, const struct attributes *a,
+			   struct err *e)
 {
-	struct err none;
+	bool shared = neighbours_shared("/proc", &c->not_shared) == 0;
 
-	if (a->signal && neighbours_shared("/proc", e) < 0)
-		return err_add(e, "--reload %s", s->reload);
-	s->pod.pod_processes =
-	    a->signal || (s->quit_with && s->process && neighbours_shared("/proc", &none) == 0);
-	return 0;
+	s->pod.pod_processes = shared && (a->signal || (s->quit_with && s->process));
+	if (!a->signal || shared)
+		return 0;
+	*e = c->not_shared;
+	return err_add(e, "--reload %s", s->reload);
 }
 
 static int run(void *settings, const struct arguments *arguments _unused_)
@@ -171,10 +175,10 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	struct attributes a;
 	struct err e = {0};
 
-	pod_log(&s->pod);
+	pod_begin(&s->pod);
 	if (read_attributes(s, &a, &e) < 0)
 		return complain(&e, CODE_USAGE);
-	if (check_processes(s, &a, &e) < 0 || start(&c, s, &a, &e) < 0)
+	if (check_processes(&c, s, &a, &e) < 0 || start(&c, s, &a, &e) < 0)
 		return pod_end(&s->pod, &e, CODE_FAILURE);
 	return pod_task_run(&c.task, &s->pod);
 }

@@ -422,13 +422,14 @@ static void F1_sigterm_in_the_middle_of_a_write_waits_for_it(void **state _unuse
 static void F1_sigterm_at_any_moment_leaves_a_clean_state(void **state _unused_)
 {
 	_cleanup_pair_ struct pki_pair pair;
-	int step_ms = getenv("CERTHUP_SOAK") ? 1 : 12;
+	int step_ms = getenv("CERTHUP_SOAK") ? 1 : 20;
 	unsigned done = 0;
 	unsigned stopped = 0;
 
 	in_pod_rotate(&pod, NULL, &pair);
-	for (int ms = 0; ms < 240; ms += step_ms) {
-		const struct timespec nap = {.tv_nsec = ms * 1000000L};
+	/* Until the moment lies behind the end of the work. */
+	for (int ms = 0; done < 3 && ms < 10000; ms += step_ms + ms / 32) {
+		const struct timespec nap = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 		_cleanup_program_ struct program p = {0};
 		int code;
 
