@@ -172,6 +172,41 @@ static void every_command_has_help_with_examples_flags_and_exit_codes(void **sta
 	}
 }
 
+static char *read_reference(void)
+{
+	char certhup[PATH_MAX];
+	char path[PATH_MAX + 64];
+	char *text = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	program_path("certhup", certhup, sizeof(certhup));
+	*strrchr(certhup, '/') = '\0';
+	snprintf(path, sizeof(path), "%s/../../docs/reference.md", certhup);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_true(getdelim(&text, &room, '\0', f) > 0);
+	fclose(f);
+	return text;
+}
+
+static void the_reference_says_what_help_says(void **state _unused_)
+{
+	_cleanup_free_ char *reference = read_reference();
+	char names[16][32];
+	size_t count = list_commands(names);
+
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_program_ struct program p = {0};
+
+		expect(&p, 0, WORDS("certhup", names[i], "--help"));
+		if (!strstr(reference, program_out(&p)))
+			fail_msg("certhup %s --help is not in docs/reference.md: run "
+				 "tests/reference --write",
+				 names[i]);
+	}
+}
+
 static void usage_errors_end_with_two_and_name_the_nearest(void **state _unused_)
 {
 	static const struct {
@@ -444,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_command_has_help_with_examples_flags_and_exit_codes),
+	    cmocka_unit_test(the_reference_says_what_help_says),
 	    cmocka_unit_test(usage_errors_end_with_two_and_name_the_nearest),
 	    cmocka_unit_test(no_command_at_all_shows_the_overview_and_ends_with_two),
 	    cmocka_unit_test(version_is_text_or_json),
