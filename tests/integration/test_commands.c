@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/pki.h"
 #include "tests/lib/program.h"
+#include "tests/lib/tls_server.h"
 
 #include "k8s/json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include <cmocka.h>
+
+#include <openssl/x509.h>
 
 /* A directory with a good pair, and one with a pair that does not match. */
 struct scene {
@@ -340,139 +336,74 @@ static void inspect_shows_a_directory_and_never_a_key(void **state _unused_)
 	assert_non_null(strstr(program_out(&bundle), "\nSubject:        CN=web.example\n"));
 }
 
-/* ---- status, from a socket that a child of ours answers ---- */
+/* ---- probe, against a server that wants a client certificate ---- */
 
-static const char document[] =
-    "{\"node\": \"n1\", \"ready\": true, \"bindings\": ["
-    "{\"namespace\": \"shop\", \"pod\": \"web-0\", \"volume\": \"tls\", \"secret\": \"web-tls\","
-    " \"state\": \"adopted\", \"notAfter\": \"2026-01-02T03:04:05Z\", \"lastError\": \"\"},"
-    "{\"namespace\": \"evil\", \"pod\": \"x\\u001b[2J\", \"volume\": \"tls\", \"secret\": \"s\","
-    " \"state\": \"stale\", \"lastError\": \"another leaf is served\\n\"}]}";
-
-struct server {
-	char path[100];
-	pid_t pid;
-};
-
-static void answer(int fd, const char *text)
+/* A server with a leaf of its own; dir gets its pair. */
+static void serve_leaf(struct tls_server *s, const char *dir)
 {
-	char request[1024];
-	ssize_t n = recv(fd, request, sizeof(request), 0);
+	EVP_PKEY *key = pki_key(PKI_P256, 3);
+	X509 *leaf = pki_sign(&(struct pki_cert){0}, key, scene.pki.intermediate,
+			      scene.pki.intermediate_key);
+	X509 *const chain[] = {leaf, scene.pki.intermediate, NULL};
+	const struct tls_behaviour behaviour = {.identity = {.chain = chain, .key = key},
+						.client_ca = scene.pki.root};
+	_cleanup_free_ char *crt = pki_cert_pem(leaf);
+	_cleanup_free_ char *key_pem = pki_key_pem(key, PKI_PKCS8);
+	_cleanup_free_ char *both =
+	    pki_join((const char *const[]){crt, scene.pki.intermediate_pem, NULL});
 
-	if (n > 0 && memcmp(request, "GET /status HTTP/1.0\r\n", 22) == 0)
-		(void)!write(fd, text, strlen(text));
-	close(fd);
+	write_pair(dir, both, key_pem, scene.pki.root_pem);
+	tls_server_start(s, "127.0.0.1", tls_serve, &behaviour);
+	X509_free(leaf);
 }
 
-static void server_start(struct server *s, const char *text)
+static void probe_tells_whether_the_expected_leaf_is_served(void **state _unused_)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(s->path, sizeof(s->path), "%s/status.sock", scene.dir);
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", s->path);
-	unlink(s->path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(fd, 4), 0);
-	s->pid = fork();
-	assert_true(s->pid >= 0);
-	if (s->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			answer(accept4(fd, NULL, NULL, SOCK_CLOEXEC), text);
-	}
-	close(fd);
-}
-
-static void server_stop(struct server *s)
-{
-	kill(s->pid, SIGKILL);
-	waitpid(s->pid, NULL, 0);
-}
-
-static void status_is_a_table_of_the_bindings(void **state _unused_)
-{
-	_cleanup_(server_stop) struct server s;
-	_cleanup_program_ struct program all = {0};
-	_cleanup_program_ struct program one = {0};
-	_cleanup_program_ struct program none = {0};
-	char text[2048];
-
-	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%s", document);
-	server_start(&s, text);
-	expect(&all, 3, WORDS("certhup", "status", "--status-socket", s.path));
-	assert_string_equal(
-	    program_out(&all),
-	    "NAMESPACE   POD        VOLUME   SECRET    STATE     NOT-AFTER\n"
-	    "shop        web-0      tls      web-tls   adopted   2026-01-02T03:04:05Z\n"
-	    "evil        x\\x1b[2J   tls      s         stale     <none>\n");
-	expect(&one, 0, WORDS("certhup", "status", "--status-socket", s.path, "-n", "shop"));
-	assert_null(strstr(program_out(&one), "evil"));
-	expect(&none, 0, WORDS("certhup", "status", "--status-socket", s.path, "-n", "other"));
-	assert_string_equal(program_out(&none), "No volumes found.\n");
-}
-
-static void G7_status_lets_no_control_character_through(void **state _unused_)
-{
-	static const char *const formats[] = {"table", "wide", "json"};
-	_cleanup_(server_stop) struct server s;
-	char text[2048];
-
-	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%s", document);
-	server_start(&s, text);
-	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
-		_cleanup_program_ struct program p = {0};
-
-		expect(&p, 3,
-		       WORDS("certhup", "status", "-o", formats[i], "--status-socket", s.path));
-		assert_null(strchr(program_out(&p), '\033'));
-		assert_null(strstr(program_out(&p), "served\n"));
-	}
-}
-
-static void inspect_shows_one_pod_of_the_status(void **state _unused_)
-{
-	_cleanup_(server_stop) struct server s;
-	_cleanup_program_ struct program p = {0};
+	_cleanup_tls_server_ struct tls_server s;
+	_cleanup_program_ struct program plain = {0};
+	_cleanup_program_ struct program same = {0};
 	_cleanup_program_ struct program other = {0};
 	_cleanup_json_ struct json *j = NULL;
-	char text[2048];
+	char dir[128];
+	char where[64];
 
-	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%s", document);
-	server_start(&s, text);
-	expect(&p, 0,
-	       WORDS("certhup", "inspect", "shop/web-0", "-o=json", "--status-socket", s.path));
-	j = parse(program_out(&p));
-	assert_int_equal(json_length(json_at(j, "bindings", NULL)), 1);
-	assert_string_equal(json_text(json_item(json_at(j, "bindings", NULL), 0), "pod", NULL),
-			    "web-0");
-	expect(&other, 1, WORDS("certhup", "inspect", "shop/web-1", "--status-socket", s.path));
-	assert_non_null(strstr(program_err(&other), "no pod with volumes on this node"));
+	make_dir("served", dir, sizeof(dir));
+	serve_leaf(&s, dir);
+	snprintf(where, sizeof(where), "127.0.0.1:%u", s.port);
+	expect(&plain, 0, WORDS("certhup", "probe", where));
+	assert_non_null(strstr(program_out(&plain), "\nProtocol:       TLSv1.3\n"));
+	expect(&same, 0,
+	       WORDS("certhup", "probe", where, "--expect-dir", dir, "--client-dir", dir, "-o",
+		     "json"));
+	j = parse(program_out(&same));
+	assert_true(json_bool(json_at(j, "match", NULL), false));
+	assert_false(json_bool(json_at(j, "clientRefused", NULL), true));
+	assert_string_equal(json_text(j, "fingerprint", NULL), json_text(j, "expected", NULL));
+	expect(&other, 3, WORDS("certhup", "probe", where, "--expect-dir", scene.good));
+	assert_non_null(strstr(program_out(&other), "another certificate is served"));
 }
 
-static void status_says_who_does_not_answer(void **state _unused_)
+static void probe_says_what_went_wrong(void **state _unused_)
 {
 	static const struct {
-		const char *text;
+		const char *where;
+		int code;
 		const char *message;
 	} rows[] = {
-	    {"", "only root and the uid of certhup node are answered"},
-	    {"HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 404 Not Found"},
-	    {"HTTP/1.1 200 OK\r\n\r\n{\"node\": ", "status.sock: "},
-	    {"HTTP/1.1 200 OK\r\n\r\n{}", "the answer has no bindings"},
+	    {"127.0.0.1:1", 1, "127.0.0.1:1: no connection: "},
+	    {"[::1]:1", 1, "[::1]:1: no connection: "},
+	    {"localhost", 2, "localhost is not HOST:PORT"},
+	    {"localhost:0", 2, "localhost:0 is not HOST:PORT"},
+	    {":443", 2, ":443 is not HOST:PORT"},
 	};
-	_cleanup_program_ struct program absent = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		_cleanup_(server_stop) struct server s;
 		_cleanup_program_ struct program p = {0};
 
-		server_start(&s, rows[i].text);
-		expect(&p, 1, WORDS("certhup", "status", "--status-socket", s.path));
-		assert_non_null(strstr(program_err(&p), rows[i].message));
+		expect(&p, rows[i].code, WORDS("certhup", "probe", rows[i].where));
+		if (!strstr(program_err(&p), rows[i].message))
+			fail_msg("no \"%s\" in %s", rows[i].message, program_err(&p));
 	}
-	expect(&absent, 1, WORDS("certhup", "status", "--status-socket", "/nonexistent/sock"));
-	assert_non_null(strstr(program_err(&absent), "is certhup node running on this machine?"));
 }
 
 int main(void)
@@ -487,10 +418,8 @@ int main(void)
 	    cmocka_unit_test(verify_tells_fit_expiring_and_unfit_apart),
 	    cmocka_unit_test(verify_speaks_json),
 	    cmocka_unit_test(inspect_shows_a_directory_and_never_a_key),
-	    cmocka_unit_test(status_is_a_table_of_the_bindings),
-	    cmocka_unit_test(G7_status_lets_no_control_character_through),
-	    cmocka_unit_test(inspect_shows_one_pod_of_the_status),
-	    cmocka_unit_test(status_says_who_does_not_answer),
+	    cmocka_unit_test(probe_tells_whether_the_expected_leaf_is_served),
+	    cmocka_unit_test(probe_says_what_went_wrong),
 	};
 	char certhup[PATH_MAX];
 
