@@ -65,13 +65,16 @@ static int on_new_socket(void *arg _unused_, curl_socket_t fd, curlsocktype purp
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
-static void set_blob(CURL *easy, CURLoption option, const struct credential *c)
+/* As a blob: libcurl keeps what it read from a CA file for 24 hours. One that is not set would leave
+ * the machine's own roots in force. */
+static int set_blob(CURL *easy, CURLoption option, const struct credential *c, struct err *e)
 {
 	struct curl_blob blob = {
 	    .data = c->bytes.data, .len = c->bytes.len, .flags = CURL_BLOB_COPY};
 
-	if (c->bytes.data)
-		curl_easy_setopt(easy, option, &blob);
+	if (c->bytes.data && curl_easy_setopt(easy, option, &blob) != CURLE_OK)
+		return err_set(e, ERR_EXHAUSTED, "prepare a request: no memory");
+	return 0;
 }
 
 static int set_credentials(CURL *easy, struct k8s_config *c, struct easy_lists *lists,
@@ -82,13 +85,13 @@ static int set_credentials(CURL *easy, struct k8s_config *c, struct easy_lists *
 	    credential_refresh(&c->key, false, NULL, e) < 0 ||
 	    credential_refresh(&c->token, false, NULL, e) < 0)
 		return -1;
-	/* As a blob: libcurl keeps what it read from a CA file for 24 hours. */
-	set_blob(easy, CURLOPT_CAINFO_BLOB, &c->ca);
+	if (set_blob(easy, CURLOPT_CAINFO_BLOB, &c->ca, e) < 0 ||
+	    set_blob(easy, CURLOPT_SSLCERT_BLOB, &c->cert, e) < 0 ||
+	    set_blob(easy, CURLOPT_SSLKEY_BLOB, &c->key, e) < 0)
+		return -1;
 	if (c->ca.bytes.data)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, &c->cert);
-	set_blob(easy, CURLOPT_SSLKEY_BLOB, &c->key);
 	if (c->token.bytes.data)
 		return easy_add_header(lists, e, "Authorization: Bearer %s",
 				       (const char *)c->token.bytes.data);

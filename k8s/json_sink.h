@@ -11,6 +11,7 @@ struct sink {
 	struct json_tokener *tokener;
 	struct json *value; /* owned, once whole */
 	size_t bytes;
+	size_t values; /* about: commas and brackets */
 	size_t max_bytes;
 	bool whole;
 	bool bad;

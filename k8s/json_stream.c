@@ -302,6 +302,9 @@ static void step_outside(struct json_stream *s, const char *p)
 	if (sink_is_space(*p) || (!s->to && !step_between(s, p)))
 		return;
 	s->string = KEY_OTHER;
+	if ((*p == ',' || *p == '{' || *p == '[') && s->skip_above == SIZE_MAX &&
+	    ++s->to->values > LIMIT_JSON_VALUES)
+		sink_refuse(s->to, ERR_EXHAUSTED, "too many values", offset_of(s, p));
 	switch (*p) {
 	case '"':
 		s->in_string = true;
@@ -352,7 +355,6 @@ void json_stream_feed(struct json_stream *s, const char *data, size_t len)
 int json_stream_end(struct json_stream *s, struct err *e)
 {
 	struct sink *k = &s->document;
-	struct json *value;
 
 	if (s->mode == JSON_STREAM_MANY)
 		return 0;
@@ -366,8 +368,7 @@ int json_stream_end(struct json_stream *s, struct err *e)
 		return err_set(e, ERR_INVALID, "JSON ends after %" PRIu64 " bytes, in the middle",
 			       s->offset);
 	s->to = NULL;
-	value = TAKE(k->value);
-	s->callbacks->on_value(s->arg, value);
+	s->callbacks->on_value(s->arg, TAKE(k->value));
 	return 0;
 }
 

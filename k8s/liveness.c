@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "k8s/liveness.h"
 
+#include "k8s/request.h"
 #include "k8s/watch_internal.h"
 
 static int64_t max_of(int64_t a, int64_t b)
@@ -79,7 +80,7 @@ void liveness_check(void *client)
 			check_again(c);
 		return;
 	}
-	if (k8s_request_start(c, &call, on_answer, c, &c->liveness_request, &e) < 0)
+	if (request_start_urgent(c, &call, on_answer, c, &c->liveness_request, &e) < 0)
 		loop_timer_set(c->liveness, c->times.liveness_ms);
 }
 

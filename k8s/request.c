@@ -26,6 +26,7 @@ struct k8s_request {
 	struct buf body;
 	bool has_body;
 	bool retry;
+	bool urgent;
 	const struct request_items *items; /* NULL: not a LIST whose items are told */
 	k8s_done_fn done;
 	void *arg;
@@ -65,7 +66,10 @@ static void wait_in_queue(struct k8s_request *r)
 	struct k8s_client *c = r->client;
 
 	r->state = QUEUED;
-	TAILQ_INSERT_TAIL(&c->queue, r, next);
+	if (r->urgent)
+		TAILQ_INSERT_HEAD(&c->queue, r, next);
+	else
+		TAILQ_INSERT_TAIL(&c->queue, r, next);
 	c->queued++;
 	loop_timer_set(r->timer, r->deadline_at - loop_now(c->loop));
 	pump_soon(c);
@@ -168,6 +172,8 @@ static int start(struct k8s_request *r, struct err *e)
 	static const struct transfer_callbacks callbacks = {
 	    .on_value = on_value, .on_bad = on_bad, .on_end = on_end};
 	struct k8s_client *c = r->client;
+	/* The watches' connections are not counted. */
+	struct multi *multi = r->urgent ? c->watches : c->requests;
 	struct transfer_call call = {
 	    .verb = r->verb,
 	    .target = r->target,
@@ -181,7 +187,7 @@ static int start(struct k8s_request *r, struct err *e)
 	};
 
 	/* Its time is kept by our own timer, queue and retries included. */
-	if (transfer_start(c->requests, c->loop, c->config, &call, &r->transfer, e) < 0)
+	if (transfer_start(multi, c->loop, c->config, &call, &r->transfer, e) < 0)
 		return -1;
 	transfer_listen(r->transfer, &callbacks, r);
 	return 0;
@@ -193,7 +199,7 @@ void request_pump(void *client)
 	struct k8s_request *r = TAILQ_FIRST(&c->queue);
 	struct err e;
 
-	if (!r || c->running >= LIMIT_REQUESTS)
+	if (!r || (c->running >= LIMIT_REQUESTS && !r->urgent))
 		return;
 	TAILQ_REMOVE(&c->queue, r, next);
 	c->queued--;
@@ -230,9 +236,9 @@ static void request_freep(struct k8s_request **r)
 	*r = k8s_request_free(*r);
 }
 
-int request_start_list(struct k8s_client *c, const struct k8s_call *call,
-		       const struct request_items *items, k8s_done_fn done, void *arg,
-		       struct k8s_request **ret, struct err *e)
+/* Makes one that is not started. */
+static int request_new(struct k8s_client *c, const struct k8s_call *call, k8s_done_fn done,
+		       void *arg, struct k8s_request **ret, struct err *e)
 {
 	_cleanup_(request_freep) struct k8s_request *r = NULL;
 
@@ -244,7 +250,6 @@ int request_start_list(struct k8s_client *c, const struct k8s_call *call,
 		return err_sys(e, "prepare a request");
 	r->client = c;
 	r->state = DONE;
-	r->items = items;
 	r->done = done;
 	r->arg = arg;
 	backoff_init(&r->backoff, c->times.backoff_ms, c->times.backoff_max_ms,
@@ -253,8 +258,28 @@ int request_start_list(struct k8s_client *c, const struct k8s_call *call,
 		return -1;
 	r->deadline_at =
 	    loop_now(c->loop) + (call->deadline_ms ? call->deadline_ms : LIMIT_REQUEST_MS);
-	wait_in_queue(r);
 	*ret = TAKE(r);
+	return 0;
+}
+
+int request_start_list(struct k8s_client *c, const struct k8s_call *call,
+		       const struct request_items *items, k8s_done_fn done, void *arg,
+		       struct k8s_request **ret, struct err *e)
+{
+	if (request_new(c, call, done, arg, ret, e) < 0)
+		return -1;
+	(*ret)->items = items;
+	wait_in_queue(*ret);
+	return 0;
+}
+
+int request_start_urgent(struct k8s_client *c, const struct k8s_call *call, k8s_done_fn done,
+			 void *arg, struct k8s_request **ret, struct err *e)
+{
+	if (request_new(c, call, done, arg, ret, e) < 0)
+		return -1;
+	(*ret)->urgent = true;
+	wait_in_queue(*ret);
 	return 0;
 }
 

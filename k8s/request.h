@@ -17,4 +17,8 @@ int request_start_list(struct k8s_client *c, const struct k8s_call *call,
 		       const struct request_items *items, k8s_done_fn done, void *arg,
 		       struct k8s_request **ret, struct err *e) _must_check_;
 
+/* As k8s_request_start; waits behind no other request, neither in the queue nor for a connection. */
+int request_start_urgent(struct k8s_client *c, const struct k8s_call *call, k8s_done_fn done,
+			 void *arg, struct k8s_request **ret, struct err *e) _must_check_;
+
 void request_pump(void *client);

@@ -271,8 +271,9 @@ static int set_call(struct transfer *t, const struct transfer_call *call, struct
 		url = NULL;
 		return err_set(e, ERR_EXHAUSTED, "prepare a request: no memory");
 	}
-	curl_easy_setopt(easy, CURLOPT_URL, url);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, call->user_agent);
+	if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_USERAGENT, call->user_agent) != CURLE_OK)
+		return err_set(e, ERR_EXHAUSTED, "prepare a request: no memory");
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);

@@ -42,6 +42,7 @@
 #define LIMIT_BODY (16 * MIB)       /* a LIST page of 500 pods */
 #define LIMIT_HEADERS (64 * KIB)    /* of one answer */
 #define LIMIT_JSON_DEPTH 32         /* json-c's default; Kubernetes objects stay below 20 */
+#define LIMIT_JSON_VALUES 65536     /* in one object: 1 MiB of them would take 25 MB in memory */
 #define LIMIT_TOKEN (16 * KIB)      /* a projected token has about 1 KiB */
 #define LIMIT_CA_BUNDLE (1 * MIB)   /* a ConfigMap's maximum */
 #define LIMIT_KUBECONFIG (1 * MIB)  /* kubectl's files are a few KiB */

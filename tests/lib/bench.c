@@ -75,12 +75,13 @@ static void on_done(void *arg, const struct k8s_answer *answer, const struct err
 	_cleanup_buf_ struct buf b = {.max = LIMIT_BODY};
 	struct err ignored;
 
-	*p->answer =
-	    (struct bench_answer){.code = answer->code, .retry_after_ms = answer->retry_after_ms};
+	struct bench_answer *a = p->answer;
+
+	*a = (struct bench_answer){.code = answer->code, .retry_after_ms = answer->retry_after_ms};
 	if (e)
-		p->answer->e = *e;
+		a->e = *e;
 	if (answer->object && json_write(answer->object, false, &b, &ignored) == 0)
-		p->answer->text = strdup(buf_str(&b));
+		a->text = TAKE(b.data);
 	p->done = true;
 }
 

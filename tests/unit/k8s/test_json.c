@@ -163,6 +163,29 @@ static void depth_is_bounded(void **state _unused_)
 	    json_parse(text + DEEP - LIMIT_JSON_DEPTH, (size_t)2 * LIMIT_JSON_DEPTH, &j, &e), 0);
 }
 
+/* An array of n numbers. */
+static size_t write_numbers(char *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		to[2 * i] = i ? ',' : '[';
+		to[2 * i + 1] = '1';
+	}
+	to[2 * n] = ']';
+	return 2 * n + 1;
+}
+
+static void the_number_of_values_is_bounded(void **state _unused_)
+{
+	_cleanup_free_ char *text = malloc(2 * LIMIT_JSON_VALUES + 10);
+	_cleanup_json_ struct json *j = NULL;
+	struct err e = {0};
+
+	assert_non_null(text);
+	assert_int_equal(refusal(text, write_numbers(text, LIMIT_JSON_VALUES + 1)), ERR_EXHAUSTED);
+	assert_int_equal(json_parse(text, write_numbers(text, LIMIT_JSON_VALUES), &j, &e), 0);
+	assert_int_equal(json_length(j), LIMIT_JSON_VALUES);
+}
+
 static void of_duplicate_keys_the_last_wins(void **state _unused_)
 {
 	_cleanup_json_ struct json *j = parse("{\"k\":\"first\",\"k\":\"second\"}");
@@ -269,6 +292,7 @@ int main(void)
 	    cmocka_unit_test(what_is_not_strict_json_is_refused),
 	    cmocka_unit_test(invalid_utf8_is_refused),
 	    cmocka_unit_test(depth_is_bounded),
+	    cmocka_unit_test(the_number_of_values_is_bounded),
 	    cmocka_unit_test(of_duplicate_keys_the_last_wins),
 	    cmocka_unit_test(managed_fields_are_skipped),
 	    cmocka_unit_test(members_are_walked_until_told_to_stop),

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -359,6 +360,43 @@ static void openings_queue_up(void **state _unused_)
 	world_stop(&w);
 }
 
+static void stop_loop(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void open_watches_at_rest_wake_nobody(void **state _unused_)
+{
+	enum {
+		MANY = 40
+	};
+	static struct diary d[MANY];
+	struct loop_timer *end;
+	struct rusage before;
+	struct rusage after;
+	struct world w;
+	struct err e;
+
+	world_start(&w);
+	put(&w, "a", "1");
+	for (int i = 0; i < MANY; i++)
+		watch(&w.b, &d[i], "a");
+	for (int i = 0; i < MANY; i++)
+		diary_expect(&d[i], &w.b, "object a=1", 1);
+	bench_pass(&w.b, 300);
+	assert_int_equal(loop_timer_new(w.b.loop, stop_loop, w.b.loop, &end, &e), 0);
+	loop_timer_set(end, 3000);
+	getrusage(RUSAGE_SELF, &before);
+	assert_int_equal(loop_run(w.b.loop, &e), 0);
+	getrusage(RUSAGE_SELF, &after);
+	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 3);
+	loop_timer_free(end);
+	for (int i = 0; i < MANY; i++)
+		diary_done(&d[i]);
+	diary_init(&w.d);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +412,7 @@ int main(void)
 	    cmocka_unit_test(an_object_is_read_again_when_asked),
 	    cmocka_unit_test(a_callback_may_free_its_own_watch),
 	    cmocka_unit_test(openings_queue_up),
+	    cmocka_unit_test(open_watches_at_rest_wake_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

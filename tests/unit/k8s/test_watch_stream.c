@@ -344,6 +344,42 @@ static void a_quiet_watch_is_kept_while_a_get_is_answered(void **state _unused_)
 	world_stop(&w);
 }
 
+static bool slow_beside(struct talk *t, const void *arg)
+{
+	if (talk_is(t, "/slow"))
+		talk_sleep(60000);
+	return quiet(t, arg);
+}
+
+static void not_wanted(void *arg _unused_, const struct k8s_answer *answer _unused_,
+		       const struct err *e _unused_)
+{
+	fail();
+}
+
+static void the_liveness_get_waits_behind_no_other_request(void **state _unused_)
+{
+	const struct k8s_call slow = {.verb = "GET", .path = "/slow"};
+	struct k8s_request *requests[LIMIT_REQUESTS + 1];
+	struct world w;
+	struct err e;
+
+	world_start(&w, slow_beside);
+	diary_expect(&w.d, &w.b, "object a=first", 1);
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+		assert_int_equal(
+		    k8s_request_start(w.b.client, &slow, not_wanted, NULL, &requests[i], &e), 0);
+	bench_pass(&w.b, 50);
+	w.b.client->times.silence_ms = 50;
+	w.b.client->times.liveness_ms = 500;
+	loop_timer_set(w.b.client->liveness, 0);
+	bench_pass(&w.b, 1500);
+	assert_string_equal(buf_str(&w.d.text), "up\nobject a=first\n");
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+		k8s_request_free(requests[i]);
+	world_stop(&w);
+}
+
 static void a_watch_whose_server_went_silent_is_opened_again(void **state _unused_)
 {
 	struct world w;
@@ -376,6 +412,7 @@ int main(void)
 	    cmocka_unit_test(B7_a_get_that_the_stream_has_overtaken_is_dropped),
 	    cmocka_unit_test(B3_a_refused_token_is_tried_on_connections_of_its_own),
 	    cmocka_unit_test(a_quiet_watch_is_kept_while_a_get_is_answered),
+	    cmocka_unit_test(the_liveness_get_waits_behind_no_other_request),
 	    cmocka_unit_test(a_watch_whose_server_went_silent_is_opened_again),
 	};
 
