@@ -5,29 +5,22 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/asn1.h>
 #include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#define DAY_S 86400
 #define SAN_TEXT 256
 
 int leaf_time_s(const ASN1_TIME *t, int64_t *ret_s)
 {
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days;
-	int seconds;
-	int ok;
+	struct tm tm = {0};
 
-	if (!epoch)
+	if (!ASN1_TIME_to_tm(t, &tm))
 		return -1;
-	ok = ASN1_TIME_diff(&days, &seconds, epoch, t);
-	ASN1_TIME_free(epoch);
-	if (!ok)
-		return -1;
-	*ret_s = (int64_t)days * DAY_S + seconds;
+	*ret_s = timegm(&tm);
 	return 0;
 }
 
