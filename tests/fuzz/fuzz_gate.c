@@ -32,13 +32,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 		}                                                                                  \
 	} while (0)
 
+static void add_if_room(struct content *c, const char *file, const void *bytes, size_t len)
+{
+	struct err e;
+
+	if (content_add(c, file, bytes, len, &e) < 0)
+		err_clear(&e);
+}
+
 static void add_block(struct content *c, const char *file, const char *label, const uint8_t *der,
 		      size_t len)
 {
 	size_t room = 2 * len + 512;
 	char *text = malloc(room);
 	EVP_ENCODE_CTX *base64 = EVP_ENCODE_CTX_new();
-	struct err e;
 	int n;
 	int added = 0;
 
@@ -50,7 +57,7 @@ static void add_block(struct content *c, const char *file, const char *label, co
 	EVP_EncodeFinal(base64, (uint8_t *)text + n, &added);
 	n += added;
 	n += snprintf(text + n, room - (size_t)n, "-----END %s-----\n", label);
-	(void)content_add(c, file, text, (size_t)n, &e);
+	add_if_room(c, file, text, (size_t)n);
 	EVP_ENCODE_CTX_free(base64);
 	free(text);
 }
@@ -62,12 +69,11 @@ static void add(struct content *c, unsigned part, unsigned flags, const uint8_t 
 			    : flags & FLAG_EC  ? "EC PRIVATE KEY"
 			    : flags & FLAG_RSA ? "RSA PRIVATE KEY"
 					       : "PRIVATE KEY";
-	struct err e;
 
 	if (flags & FLAG_DER)
 		add_block(c, files[part], label, data, len);
 	else
-		(void)content_add(c, files[part], data, len, &e);
+		add_if_room(c, files[part], data, len);
 }
 
 static void fill(struct content *c, unsigned flags, const uint8_t *data, size_t len)

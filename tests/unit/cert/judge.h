@@ -25,21 +25,7 @@ static struct pki pki;
 static struct gate_policy policy;
 static struct gate *gate;
 static struct gate_verdict verdict;
-
-static inline int judge_setup(void **state _unused_)
-{
-	struct err e;
-
-	pki_init(&pki);
-	return gate_new(&policy, &gate, &e);
-}
-
-static inline int judge_teardown(void **state _unused_)
-{
-	gate = gate_free(gate);
-	pki_done(&pki);
-	return 0;
-}
+static char *good_crt, *good_key; /* the usual good pair */
 
 static inline int64_t now_s(void)
 {
@@ -94,4 +80,23 @@ static inline char *sign_pem(const struct pki_cert *what, EVP_PKEY *key, X509 *i
 
 	X509_free(cert);
 	return pem;
+}
+
+static inline int judge_setup(void **state _unused_)
+{
+	struct err e;
+
+	pki_init(&pki);
+	good_crt = issue(&(struct pki_cert){0}, pki_key(PKI_P256, 2));
+	good_key = pki_key_pem(pki_key(PKI_P256, 2), PKI_PKCS8);
+	return gate_new(&policy, &gate, &e);
+}
+
+static inline int judge_teardown(void **state _unused_)
+{
+	gate = gate_free(gate);
+	free(good_crt);
+	free(good_key);
+	pki_done(&pki);
+	return 0;
 }

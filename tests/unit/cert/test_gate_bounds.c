@@ -16,21 +16,6 @@
 #define BOUND_US 50000 /* what gate.h says */
 #endif
 
-static char *good_key;
-
-static int setup(void **state)
-{
-	judge_setup(state);
-	good_key = pki_key_pem(pki_key(PKI_P256, 2), PKI_PKCS8);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	free(good_key);
-	return judge_teardown(state);
-}
-
 static int64_t cpu_us(void)
 {
 	struct timespec t;
@@ -119,48 +104,6 @@ static void C4_text_of_any_kind_is_judged_in_time(void **state _unused_)
 	}
 }
 
-static void C4_chain_stands_in_its_order(void **state _unused_)
-{
-	EVP_PKEY *other_key = pki_key(PKI_P256, 3);
-	_cleanup_free_ char *leaf = sign_pem(&(struct pki_cert){0}, pki_key(PKI_P256, 2),
-					     pki.intermediate, pki.intermediate_key);
-	_cleanup_free_ char *other = sign_pem(
-	    &(struct pki_cert){.subject = "CN=Other Root", .ca = true}, other_key, NULL, other_key);
-	_cleanup_free_ char *forged =
-	    sign_pem(&(struct pki_cert){.subject = "CN=Test Intermediate", .ca = true}, other_key,
-		     NULL, other_key);
-	const char *i = pki.intermediate_pem;
-	const char *root = pki.root_pem;
-	const struct {
-		const char *parts[6];
-		enum reason reason;
-	} cases[] = {
-	    {{leaf}, REASON_NONE},
-	    {{leaf, i}, REASON_NONE},
-	    {{leaf, i, root}, REASON_NONE},
-	    {{i, leaf}, REASON_KEY_MISMATCH},
-	    {{leaf, root}, REASON_CHAIN_ORDER},
-	    {{leaf, root, i}, REASON_CHAIN_ORDER},
-	    {{leaf, i, other}, REASON_CHAIN_ORDER},
-	    {{leaf, other, i}, REASON_CHAIN_ORDER},
-	    {{leaf, leaf}, REASON_CHAIN_ORDER},
-	    {{leaf, leaf, i}, REASON_CHAIN_ORDER},
-	    {{leaf, i, i}, REASON_CHAIN_ORDER},
-	    {{leaf, i, i, root}, REASON_CHAIN_ORDER},
-	    {{leaf, i, root, root}, REASON_CHAIN_ORDER},
-	    {{leaf, i, leaf}, REASON_CHAIN_ORDER},
-	    {{leaf, forged}, REASON_CHAIN_ORDER},
-	};
-
-	for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
-		_cleanup_free_ char *crt = pki_join(cases[n].parts);
-		_cleanup_free_ char *what = NULL;
-
-		assert_true(asprintf(&what, "chain %zu", n) > 0);
-		assert_reason(judge_in_time(what, crt, good_key, root), cases[n].reason);
-	}
-}
-
 /* A leaf of an issuer that may not do what it does. */
 static enum reason judge_issuer(const struct pki_cert *issuer, const struct pki_cert *what)
 {
@@ -172,27 +115,6 @@ static enum reason judge_issuer(const struct pki_cert *issuer, const struct pki_
 
 	X509_free(ca);
 	return judge_in_time("issuer", crt, good_key, NULL);
-}
-
-static void C4_chain_that_clients_refuse_is_refused(void **state _unused_)
-{
-	static const struct pki_cert plain;
-	static const struct pki_cert good = {.subject = "CN=I", .ca = true};
-	static const struct pki_cert no_ca = {.subject = "CN=I"};
-	static const struct pki_cert named = {
-	    .subject = "CN=I",
-	    .ca = true,
-	    .extension = {"nameConstraints=permitted;DNS:b.example"}};
-	static const struct pki_cert outside = {.sans = "DNS:a.example"};
-	static const struct pki_cert inside = {.sans = "DNS:a.b.example"};
-	static const struct pki_cert unknown = {
-	    .extension = {"1.2.3.4.5.6=critical,ASN1:UTF8String:x"}};
-
-	assert_reason(judge_issuer(&good, &plain), REASON_NONE);
-	assert_reason(judge_issuer(&no_ca, &plain), REASON_BAD_CHAIN);
-	assert_reason(judge_issuer(&named, &inside), REASON_NONE);
-	assert_reason(judge_issuer(&named, &outside), REASON_BAD_CHAIN);
-	assert_reason(judge_issuer(&good, &unknown), REASON_BAD_CHAIN);
 }
 
 /* A leaf under that many CAs with the same key, and the leaf first. */
@@ -502,8 +424,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(C4_text_of_any_kind_is_judged_in_time),
-	    cmocka_unit_test(C4_chain_stands_in_its_order),
-	    cmocka_unit_test(C4_chain_that_clients_refuse_is_refused),
 	    cmocka_unit_test(C4_many_certificates_are_too_many),
 	    cmocka_unit_test(C4_large_rsa_keys_are_judged_in_time),
 	    cmocka_unit_test(C4_larger_rsa_numbers_are_refused_before_they_are_used),
@@ -516,5 +436,5 @@ int main(void)
 	    cmocka_unit_test(C4_bundles_are_judged_in_time),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, judge_setup, judge_teardown);
 }
