@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Replays what the fuzzer has found of the handshake. */
 #include "tests/lib/corpus.h"
-
-#include "tests/fuzz/fuzz_handshake.c"
+#include "tests/lib/fuzz_handshake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +10,7 @@
 
 static void every_input_of_the_corpus_is_survived(void **state _unused_)
 {
-	assert_true(corpus_replay("handshake", LLVMFuzzerTestOneInput) > 20);
+	assert_true(corpus_replay("handshake", fuzz_handshake) > 20);
 }
 
 int main(void)
