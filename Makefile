@@ -131,6 +131,9 @@ fuzz-%:
 	@mkdir -p build/fuzz/corpus/$*
 	build/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* tests/fuzz/corpus/$*
+$(O)/fuzz_hand: $(O)/tests/fuzz/fuzz_hand.o $(O)/tests/lib/fuzz_hand.o $(O)/libhand.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -fsanitize=fuzzer $(hand_libs)
 $(O)/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/lib/fuzz_%.o $(O)/libhead.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -fsanitize=fuzzer $(head_libs)

@@ -136,7 +136,7 @@ void head_reply_error(struct server *s, uint64_t connection, const struct hand_r
 	struct hand_reply reply = {
 	    .magic = HAND_MAGIC, .op = request->op, .id = request->id, .err = *e, .last = 1};
 
-	if (reply.op == HAND_NONE || reply.op >= HAND_OPS)
+	if (reply.op == HAND_NONE || reply.op >= HAND_DAMAGED)
 		reply.op = HAND_HELLO; /* there is no such operation to answer for */
 	if (volume_ref_ok(&request->volume))
 		reply.record.ref = request->volume;

@@ -6,6 +6,7 @@
 #include "hand/packet.h"
 #include "hand/payload.h"
 #include "tests/lib/hands.h"
+#include "tests/lib/old_kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -558,6 +559,37 @@ static void running_hand_has_mapped_no_library_of_the_head(void **state)
 	assert_true(libc);
 }
 
+static void on_an_old_kernel(void)
+{
+	struct volume_ref ref = hands_volume(&h, 1, "size=1m");
+	struct hand_request hello = {.op = HAND_HELLO, .protocol = HAND_PROTOCOL};
+
+	assert_int_equal(old_kernel_become(), 0);
+	hands_start(&h, NULL);
+	expect(hands_call(&h, &hello, -1), ERR_NONE);
+	assert_false(h.reply.seccomp);
+	assert_int_equal(h.reply.landlock_abi, 0);
+	expect(hands_publish(&h, &ref, 1, 10), ERR_NONE);
+	assert_int_equal(hands_seen(&h, &ref), 1);
+	assert_int_equal(hands_stop(&h), 0);
+}
+
+static void F9_hand_without_seccomp_and_landlock_says_so_and_works(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		on_an_old_kernel();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -578,6 +610,7 @@ int main(void)
 	    TEST(own_swaps_are_no_damage_and_the_pods_are),
 	    TEST(E5_damage_in_a_loop_is_told_at_a_bounded_rate),
 	    TEST(running_hand_has_mapped_no_library_of_the_head),
+	    TEST(F9_hand_without_seccomp_and_landlock_says_so_and_works),
 	};
 
 	pods_namespace();

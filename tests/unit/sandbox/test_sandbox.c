@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "sandbox/sandbox.h"
 
-#include <dirent.h>
+#include "tests/lib/old_kernel.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -466,30 +463,6 @@ static void hand_reaches_its_directories_and_no_network(void **state)
 
 /* ---- kernels that have less ---- */
 
-/* As a kernel without Landlock and seccomp filters answers. */
-static void be_an_old_kernel(void)
-{
-	struct sock_filter code[] = {
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 4, 0),
-	    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 444, 0, 1),
-	    BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 446, 0, 2),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 2, 0),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
-
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0);
-	errno = 0;
-	CHECK(syscall(444, NULL, 0, 1) == -1 && errno == ENOSYS);
-}
-
 static void without_both(void *arg _unused_)
 {
 	struct sandbox_head head = {.uid = HEAD_UID, .gid = HEAD_UID};
@@ -497,7 +470,7 @@ static void without_both(void *arg _unused_)
 	struct sandbox_report report;
 	struct err e;
 
-	be_an_old_kernel();
+	CHECK(old_kernel_become() == 0);
 	if (sandbox_hand(&hand, &report, &e) < 0) {
 		SAY("%s", e.message);
 		_exit(1);

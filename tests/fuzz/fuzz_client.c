@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#include "tests/lib/fuzz_client.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	return fuzz_client(data, len);
+}
