@@ -190,3 +190,12 @@ int text_compare_rv(const char *a, const char *b)
 		return la < lb ? -1 : 1;
 	return strcmp(a, b);
 }
+
+uint64_t text_hash(uint64_t h, const char *s)
+{
+	if (!h)
+		h = 14695981039346656037u;
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return h;
+}

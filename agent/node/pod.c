@@ -138,6 +138,16 @@ static int take_value(void *arg, const char *key, const struct json *value)
 	return attributes_set(w->attributes, key, text, w->e);
 }
 
+/* Its text as JSON: only whether it is another than before counts. */
+static uint64_t hash_wish(const struct json *wishes)
+{
+	_cleanup_buf_ struct buf text;
+	struct err e;
+
+	buf_init(&text, 2 * LIMIT_ANNOTATION);
+	return json_write(wishes, false, &text, &e) < 0 ? 0 : text_hash(0, buf_str(&text));
+}
+
 static int read_attributes(struct reading *r, const struct json *wishes, struct attributes *ret,
 			   struct err *e)
 {
@@ -192,6 +202,7 @@ static int take_volume(void *arg, const char *name, const struct json *wishes)
 	if (text_copy(spec->account, sizeof(spec->account), r->account) < 0 ||
 	    text_copy(spec->address, sizeof(spec->address), r->address) < 0)
 		return 0;
+	spec->wish = hash_wish(wishes);
 	choose_owner(r->json, spec);
 	choose_container(r, spec);
 	pod->count++;

@@ -2,6 +2,7 @@
 #include "node/pods.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "node/pod.h"
 #include "report/counts.h"
 
@@ -47,15 +48,14 @@ static void forget(struct pods *p, struct known_pod *k)
 	free(k);
 }
 
-/* FNV-1a over the complaints: only whether they are other ones than before counts. */
+/* Only whether they are other ones than before counts. */
 static uint64_t hash_complaints(const struct pod *pod)
 {
-	uint64_t h = 14695981039346656037u;
+	uint64_t h = 0;
 
 	for (size_t i = 0; i < pod->complaint_count; i++)
-		for (const char *c = pod->complaints[i].text; *c; c++)
-			h = (h ^ (unsigned char)*c) * 1099511628211u;
-	return pod->complaint_count ? h : 0;
+		h = text_hash(h, pod->complaints[i].text);
+	return h;
 }
 
 static void tell_complaints(struct pods *p, const struct pod *pod, struct known_pod *k)

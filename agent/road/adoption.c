@@ -26,7 +26,7 @@ static bool in_window(const struct binding *b)
 	return road_now(b->road) < b->probe_until_ms;
 }
 
-static void next_probe(struct binding *b)
+void adoption_go_on(struct binding *b)
 {
 	const struct road_ops *ops = b->road->ops;
 	int64_t left = b->probe_until_ms - road_now(b->road);
@@ -49,24 +49,11 @@ static void on_evidence(void *arg, const struct hand_reply *reply, int memfd _un
 		b->evidence.process = reply->process;
 }
 
-/* Asks the hand which process it is that a signal would go to. */
-static void find_process(struct binding *b, hand_done_fn done)
+static void owed_is_served(struct binding *b)
 {
-	struct hand_request rq = binding_request(b, HAND_FIND);
-	struct err e;
-
-	if (b->find || !b->reload || !b->spec.container_id[0])
-		return;
-	memcpy(rq.process.query.pod_uid, b->spec.ref.pod_uid, sizeof(rq.process.query.pod_uid));
-	memcpy(rq.process.query.container_id, b->spec.container_id,
-	       sizeof(rq.process.query.container_id));
-	memcpy(rq.process.query.comm, b->spec.attributes.process, sizeof(rq.process.query.comm));
-	rq.process.signal = b->spec.attributes.signal;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, done, b, &b->find, &e) < 0)
-		log_debug("process.unknown", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+	if (b->record.owed_signal && !b->signal_due)
+		binding_mark(b, HAND_MARK_OWED_DONE);
 }
-
-static void owed_is_served(struct binding *b);
 
 static void adopted(struct binding *b, int64_t not_after_s)
 {
@@ -75,7 +62,7 @@ static void adopted(struct binding *b, int64_t not_after_s)
 
 	b->served_not_after_s = not_after_s;
 	b->evidence = (struct evidence){.at_ms = road_now(b->road), .leaf = b->record.leaf};
-	find_process(b, on_evidence);
+	binding_find_process(b, on_evidence);
 	b->road->ops->timer_stop(b->probe_timer);
 	b->probe_at_ms = -1;
 	metric_set(&count_not_after, (double)not_after_s,
@@ -95,46 +82,6 @@ static void adopted(struct binding *b, int64_t not_after_s)
 			      "The server on port %u serves the certificate of volume %s",
 			      b->spec.attributes.probe_port, b->spec.ref.name);
 	reload_adopted(b);
-}
-
-static void on_ignored(void *arg _unused_, const struct hand_reply *reply _unused_,
-		       int memfd _unused_)
-{
-}
-
-static void owed_is_served(struct binding *b)
-{
-	struct hand_request rq = binding_request(b, HAND_MARK);
-	struct err e;
-
-	if (!b->record.owed_signal || b->signal_due)
-		return;
-	b->record.owed_signal = 0;
-	rq.mark = HAND_MARK_OWED_DONE;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
-		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
-}
-
-/* Forward again: the older pair did not heal it. */
-static void go_forward(struct binding *b)
-{
-	struct hand_request rq = binding_request(b, HAND_MARK);
-	struct err e;
-
-	b->rollback = ROLLBACK_FORWARD;
-	rq.mark = HAND_MARK_QUARANTINE_LIFT;
-	b->given_up = b->record.quarantine_content;
-	b->record.quarantine_rv[0] = '\0';
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
-		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
-	binding_event(b, EVENT_BROKEN,
-		      "The pair before did not heal the server on port %u either: volume %s goes "
-		      "forward again. Look at the "
-		      "server's log.",
-		      b->spec.attributes.probe_port, b->spec.ref.name);
-	b->want = true;
-	b->hold_until_ms = 0;
-	binding_go_on(b);
 }
 
 static void tell_outcome(struct binding *b)
@@ -176,7 +123,7 @@ static void tell_outcome(struct binding *b)
 static void window_over(struct binding *b)
 {
 	if (b->rollback == ROLLBACK_BACK) {
-		go_forward(b);
+		rollback_forward(b);
 		return;
 	}
 	tell_outcome(b);
@@ -188,53 +135,22 @@ static void window_over(struct binding *b)
 		reload_due(b);
 	}
 	if (!b->signal_due)
-		next_probe(b);
+		adoption_go_on(b);
 	binding_go_on(b);
-}
-
-/* The conditions of a rollback, but for the process, which the hand is asked about. */
-static bool may_roll_back(const struct binding *b)
-{
-	const struct evidence *ev = &b->before;
-
-	return b->spec.attributes.rollback && b->rollback == ROLLBACK_NONE &&
-	       b->record.previous[0] && b->reload && !b->call && ev->at_ms >= 0 &&
-	       ev->process.pid && b->published_ms - ev->at_ms <= LIMIT_ROLLBACK_PROBE_AGE_MS &&
-	       fingerprint_equal(&ev->leaf, &b->record.previous_leaf) &&
-	       b->record.previous_not_after_s * 1000 > clock_wall_ms(b->road->clock);
-}
-
-static void on_alive(void *arg, const struct hand_reply *reply, int memfd _unused_)
-{
-	struct binding *b = arg;
-	const struct process *was = &b->before.process;
-
-	b->find = NULL;
-	if (reply->err.kind == ERR_NONE && reply->signal_result == SIGNAL_SENT &&
-	    reply->process.pid == was->pid && reply->process.start_ticks == was->start_ticks &&
-	    may_roll_back(b)) {
-		b->road->ops->timer_stop(b->probe_timer);
-		binding_roll_back(b);
-		return;
-	}
-	next_probe(b);
 }
 
 static void not_adopted(struct binding *b, enum probe_result result)
 {
 	b->last_result = result;
 	b->broken = result == PROBE_BROKEN ? b->broken + 1 : 0;
-	if (b->broken == BROKEN_IN_A_ROW && may_roll_back(b) && !b->find) {
-		find_process(b, on_alive);
-		if (b->find)
-			return;
-	}
+	if (b->broken == BROKEN_IN_A_ROW && rollback_try(b))
+		return;
 	if (b->probe_until_ms && !in_window(b)) {
 		b->probe_until_ms = 0;
 		window_over(b);
 		return;
 	}
-	next_probe(b);
+	adoption_go_on(b);
 }
 
 static const char *const result_labels[] = {
@@ -306,7 +222,7 @@ static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
 	if (reply->err.kind == ERR_NONE && payload_read(memfd, &b->client_pair, &e) < 0)
 		log_warn("probe.unpaired", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 	if (start_probe(b, on_probe, &b->probe) < 0)
-		next_probe(b);
+		adoption_go_on(b);
 }
 
 static void probe_now(struct binding *b)
@@ -325,7 +241,7 @@ static void probe_now(struct binding *b)
 	    b->road->ops->hand_send(b->road->arg, &rq, -1, on_pair, b, &b->find, &e) == 0)
 		return;
 	if (start_probe(b, on_probe, &b->probe) < 0)
-		next_probe(b);
+		adoption_go_on(b);
 }
 
 /* What was served right before the swap, without making it wait: only the old leaf says something. */
@@ -386,7 +302,7 @@ void adoption_begin(struct binding *b, int64_t window_ms)
 	b->last_result = PROBE_NO_CONNECTION;
 	b->probe_until_ms = road_now(b->road) + window_ms;
 	b->probe_gap_ms = GAP_FIRST_MS;
-	next_probe(b);
+	adoption_go_on(b);
 }
 
 void adoption_stop(struct binding *b)

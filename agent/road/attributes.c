@@ -226,7 +226,6 @@ const struct attribute *attributes_table(void)
 
 void attributes_init(struct attributes *a)
 {
-	/* Two of them are compared as bytes: the padding counts. */
 	memset(a, 0, sizeof(*a));
 	a->mode = -1;
 	a->uid = -1;

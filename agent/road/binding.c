@@ -27,6 +27,47 @@ struct hand_request binding_request(const struct binding *b, enum hand_op op)
 	return (struct hand_request){.op = op, .volume = b->spec.ref};
 }
 
+void binding_ignore(void *arg _unused_, const struct hand_reply *reply _unused_, int memfd _unused_)
+{
+}
+
+void binding_mark(struct binding *b, uint32_t marks)
+{
+	struct hand_request rq = binding_request(b, HAND_MARK);
+	struct err e;
+
+	rq.mark = marks;
+	if (marks & HAND_MARK_OWED_DONE)
+		b->record.owed_signal = 0;
+	if (marks & HAND_MARK_QUARANTINE_LIFT)
+		b->record.quarantine_rv[0] = '\0';
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, binding_ignore, NULL, NULL, &e) < 0)
+		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+}
+
+struct hand_request binding_process_request(const struct binding *b, enum hand_op op)
+{
+	struct hand_request rq = binding_request(b, op);
+	struct process_query *q = &rq.process.query;
+
+	memcpy(q->pod_uid, b->spec.ref.pod_uid, sizeof(q->pod_uid));
+	memcpy(q->container_id, b->spec.container_id, sizeof(q->container_id));
+	memcpy(q->comm, b->spec.attributes.process, sizeof(q->comm));
+	rq.process.signal = b->spec.attributes.signal;
+	return rq;
+}
+
+void binding_find_process(struct binding *b, hand_done_fn done)
+{
+	struct hand_request rq = binding_process_request(b, HAND_FIND);
+	struct err e;
+
+	if (b->find || !b->reload || !b->spec.container_id[0])
+		return;
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, done, b, &b->find, &e) < 0)
+		log_debug("process.unknown", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+}
+
 bool binding_problem(struct binding *b, const char *fmt, ...)
 {
 	char text[PROBLEM_MAX];

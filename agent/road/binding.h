@@ -94,6 +94,7 @@ struct supply {
 	struct gate_verdict verdict;
 	bool judged_ca, judged_temporary, judged_next; /* what else the verdict rests on */
 	bool reading;                                  /* a reread is under way */
+	bool troubled;                                 /* its watch is not up */
 	char high_uid[LIMIT_UID + 1];
 	char high_rv[LIMIT_RESOURCE_VERSION + 1]; /* the highest that was seen of this uid */
 	char low_rv[LIMIT_RESOURCE_VERSION + 1];  /* a lower one that was seen once; "" none */
@@ -183,6 +184,14 @@ void binding_event(const struct binding *b, enum event_reason reason, const char
 /* The sentence that status shows; an empty one clears it. Returns true when it is another than before. */
 bool binding_problem(struct binding *b, const char *fmt, ...) _printf_(2, 3);
 struct hand_request binding_request(const struct binding *b, enum hand_op op);
+/* The same, about the process that is signalled: FIND and SIGNAL. */
+struct hand_request binding_process_request(const struct binding *b, enum hand_op op);
+/* Asks which process that is; b->find is under way then, unless nobody can be asked about. */
+void binding_find_process(struct binding *b, hand_done_fn done);
+/* Bits of enum hand_mark, here and in the hand's record. */
+void binding_mark(struct binding *b, uint32_t marks);
+/* For calls whose answer changes nothing. */
+void binding_ignore(void *arg, const struct hand_reply *reply, int memfd);
 void binding_adopt(struct binding *b, const struct record *record_or_null, bool intact);
 void binding_watch_damage(struct binding *b);
 
@@ -194,8 +203,9 @@ void binding_trouble(struct binding *b, const struct err *e); /* NULL: it is ove
 void binding_denied(struct binding *b, int64_t until_ms, const struct err *e);
 /* Something that held it back may be over: reads again what is wanted. */
 void binding_go_on(struct binding *b);
+
+/* mend.c: looks whether the files are what the record says, and mends them. */
 void binding_verify(struct binding *b);
-void binding_roll_back(struct binding *b);
 
 /* supply.c */
 int supply_get(struct road *r, const char *namespace_, const char *name, struct supply **ret,
@@ -235,3 +245,10 @@ void adoption_begin(struct binding *b, int64_t window_ms);
 void adoption_before_swap(struct binding *b);
 void adoption_swapped(struct binding *b);
 void adoption_stop(struct binding *b);
+void adoption_go_on(struct binding *b); /* the next probe is due after the next gap */
+
+/* rollback.c */
+bool rollback_try(
+    struct binding
+	*b); /* true: it is being looked into, and adoption_go_on follows if it is not done */
+void rollback_forward(struct binding *b);

@@ -55,34 +55,17 @@ static void on_signalled(void *arg, const struct hand_reply *reply, int memfd);
 
 static int send_signal(struct reload *l, struct binding *b, struct err *e)
 {
-	struct hand_request rq = binding_request(b, HAND_SIGNAL);
+	struct hand_request rq = binding_process_request(b, HAND_SIGNAL);
 
-	memcpy(rq.process.query.pod_uid, l->pod_uid, sizeof(rq.process.query.pod_uid));
-	memcpy(rq.process.query.container_id, b->spec.container_id,
-	       sizeof(rq.process.query.container_id));
-	memcpy(rq.process.query.comm, l->process, sizeof(rq.process.query.comm));
-	rq.process.signal = l->signal;
 	l->carrier = b;
 	return l->road->ops->hand_send(l->road->arg, &rq, -1, on_signalled, l, &l->call, e);
-}
-
-static void on_ignored(void *arg _unused_, const struct hand_reply *reply _unused_,
-		       int memfd _unused_)
-{
 }
 
 /* One signal served all volumes: the records of the others owe nothing any more. */
 static void owed_is_done(struct binding *b)
 {
-	struct hand_request rq = binding_request(b, HAND_MARK);
-	struct err e;
-
-	if (!b->record.owed_signal)
-		return;
-	b->record.owed_signal = 0;
-	rq.mark = HAND_MARK_OWED_DONE;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
-		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+	if (b->record.owed_signal)
+		binding_mark(b, HAND_MARK_OWED_DONE);
 }
 
 static void run(struct reload *l)

@@ -68,18 +68,13 @@ static struct binding *find(struct road *r, const struct volume_ref *ref)
 	return NULL;
 }
 
-static void on_ignored(void *arg _unused_, const struct hand_reply *reply _unused_,
-		       int memfd _unused_)
-{
-}
-
 /* The pod is gone: its record goes too. Its files went with kubelet's volume, or stay (principle 12). */
 static void retire(struct road *r, const struct volume_ref *ref)
 {
 	struct hand_request rq = {.op = HAND_RETIRE, .volume = *ref};
 	struct err e;
 
-	if (r->hand_up && r->ops->hand_send(r->arg, &rq, -1, on_ignored, NULL, NULL, &e) < 0)
+	if (r->hand_up && r->ops->hand_send(r->arg, &rq, -1, binding_ignore, NULL, NULL, &e) < 0)
 		log_warn("volume.not_retired", L_STR(LOG_POD_UID, ref->pod_uid),
 			 L_STR(LOG_VOLUME, ref->name), L_ERR(&e));
 }
@@ -119,9 +114,8 @@ static void add(struct road *r, const struct binding_spec *spec)
 /* The same volume, but another wish: the annotation was changed all the same. */
 static bool same_wish(const struct binding_spec *a, const struct binding_spec *b)
 {
-	return memcmp(&a->attributes, &b->attributes, sizeof(a->attributes)) == 0 &&
-	       memcmp(&a->owner, &b->owner, sizeof(a->owner)) == 0 &&
-	       strcmp(a->container, b->container) == 0;
+	return a->wish == b->wish && a->owner.uid == b->owner.uid && a->owner.gid == b->owner.gid &&
+	       a->owner.mode == b->owner.mode && strcmp(a->container, b->container) == 0;
 }
 
 void road_set_pod(struct road *r, const char *pod_uid, const struct binding_spec *specs,

@@ -33,6 +33,7 @@ struct binding_spec {
 	char account[LIMIT_OBJECT_NAME + 1];
 	char address[64]; /* the pod's IP; "" not yet */
 	struct attributes attributes;
+	uint64_t wish; /* text_hash of what the annotation says of this volume */
 	struct volume_owner owner;
 	bool world_readable;                       /* nobody could be named as owner: 0444 */
 	char container[LIMIT_CONTAINER_NAME + 1];  /* who is signalled; "" nobody */

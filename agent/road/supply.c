@@ -156,11 +156,25 @@ static void on_absent(void *arg)
 		binding_absent(b);
 }
 
+/* The share of Secrets whose watch is up: one Secret's is no readiness, but it shows. */
+static void count_watches(const struct road *r)
+{
+	const struct supply *s;
+	size_t up = 0;
+
+	LIST_FOREACH (s, &r->supplies, in_road)
+		up += !s->troubled;
+	metric_set(&count_watch_up, r->supply_count ? (double)up / (double)r->supply_count : 1,
+		   M_LABELS("secrets"));
+}
+
 static void on_trouble(void *arg, const struct err *e)
 {
 	struct supply *s = arg;
 
 	s->reading = false;
+	s->troubled = e != NULL;
+	count_watches(s->road);
 	tell_trouble(s, e);
 }
 
@@ -249,6 +263,7 @@ void supply_leave(struct binding *b)
 		return;
 	LIST_REMOVE(s, in_road);
 	s->road->supply_count--;
+	count_watches(s->road);
 	supply_free(s);
 }
 
