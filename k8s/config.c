@@ -249,10 +249,11 @@ static size_t add_dir(const struct credential *c, size_t count,
 	const char *slash = c->path ? strrchr(c->path, '/') : NULL;
 	size_t len = slash ? (size_t)(slash - c->path) : 0;
 
-	if (!slash || len >= K8S_CONFIG_DIR_MAX)
+	if (!c->path || len + 1 >= K8S_CONFIG_DIR_MAX)
 		return count;
-	memcpy(ret_dirs[count], c->path, len);
-	ret_dirs[count][len] = '\0';
+	/* "ca.crt" is in ".", and "/ca.crt" in "/". */
+	snprintf(ret_dirs[count], K8S_CONFIG_DIR_MAX, "%.*s", (int)(len ? len : 1),
+		 slash ? c->path : ".");
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(ret_dirs[i], ret_dirs[count]) == 0)
 			return count;

@@ -59,7 +59,8 @@ static void on_trouble(void *arg, const struct err *e)
 	struct delivery *d = arg;
 
 	if (e) {
-		d->state.code = e->kind == ERR_DENIED ? CODE_FORBIDDEN : CODE_FAILURE;
+		/* With an errno it is a file of ours, and no word of the server. */
+		d->state.code = e->kind == ERR_DENIED && !e->sys ? CODE_FORBIDDEN : CODE_FAILURE;
 		snprintf(d->state.problem, sizeof(d->state.problem), "%s", e->message);
 		log_warn("secret.unreadable", L_ERR(e));
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/in_pod.h"
-#include "tests/lib/program.h"
 
 #include "command/directory.h"
 
@@ -18,32 +17,9 @@
 
 #include <cmocka.h>
 
-static struct in_pod pod;
+static char certhup[PATH_MAX];
 
-static const struct program_options as_container = {.uid = IN_POD_UID};
-
-static int setup_pod(void **state _unused_)
-{
-	in_pod_start(&pod);
-	return 0;
-}
-
-static int teardown_pod(void **state _unused_)
-{
-	in_pod_stop(&pod);
-	return 0;
-}
-
-static int setup(void **state _unused_)
-{
-	in_pod_volume(&pod, 01777, 0);
-	in_pod_forget(&pod);
-	return 0;
-}
-
-#define INIT(...)                                                                                  \
-	WORDS("certhup", "init", "--secret=web-tls", "--kubeconfig", pod.kubeconfig, "--dir",      \
-	      pod.volume, __VA_ARGS__)
+#define INIT(...) IN_POD("init", __VA_ARGS__)
 
 /* The base64 of the key's middle: it may be nowhere in what was said. */
 static void assert_no_key(struct program *p, const struct pki_pair *pair)
@@ -163,6 +139,73 @@ static void server_that_is_away_ends_with_one(void **state _unused_)
 	assert_int_equal(
 	    program_run(&p, &as_container, INIT("--timeout=2s", "--kubeconfig", kubeconfig)), 1);
 	assert_non_null(strstr(program_err(&p), "the time is over: "));
+}
+
+static void kubeconfig_may_name_its_files_by_relative_paths(void **state _unused_)
+{
+	_cleanup_program_ struct program p = {0};
+	_cleanup_pair_ struct pki_pair pair;
+
+	in_pod_rotate(&pod, NULL, &pair);
+	assert_int_equal(
+	    program_run(&p, NULL,
+			WORDS("/bin/sh", "-c",
+			      "cd \"$1\" && sed 's#/.*/ca.crt#ca.crt#' \"$2\" > relative && "
+			      "exec \"$0\" init --kubeconfig relative --secret web-tls "
+			      "--dir volume --timeout 10s",
+			      certhup, pod.dir, pod.kubeconfig)),
+	    0);
+	assert_true(in_pod_holds(&pod, "tls.crt", pair.tls_crt, 0));
+}
+
+static void ca_file_that_may_not_be_read_is_no_denied_secret(void **state _unused_)
+{
+	_cleanup_program_ struct program p = {0};
+	struct in_pod locked = pod;
+	char kubeconfig[128];
+	char path[PATH_MAX];
+
+	snprintf(locked.dir, sizeof(locked.dir), "%.40s/locked", pod.dir);
+	assert_int_equal(mkdir(locked.dir, 0755), 0);
+	in_pod_kubeconfig(&locked, "web-token", kubeconfig);
+	snprintf(path, sizeof(path), "%s/ca.crt", locked.dir);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(
+	    program_run(&p, &as_container, INIT("--timeout=2s", "--kubeconfig", kubeconfig)), 1);
+	assert_non_null(strstr(program_err(&p), "ca.crt: Permission denied"));
+}
+
+static void right_to_get_without_watch_is_enough(void **state _unused_)
+{
+	_cleanup_program_ struct program p = {0};
+	_cleanup_pair_ struct pki_pair pair;
+	char kubeconfig[128];
+
+	standin_token(&pod.api, "get-token", "system:serviceaccount:default:get");
+	standin_allow(&pod.api, "{\"user\": \"system:serviceaccount:default:get\", \"verbs\": "
+				"[\"get\"], \"resources\": [\"secrets\"]}");
+	in_pod_kubeconfig(&pod, "get-token", kubeconfig);
+	in_pod_rotate(&pod, NULL, &pair);
+	assert_int_equal(
+	    program_run(&p, &as_container, INIT("--timeout=10s", "--kubeconfig", kubeconfig)), 0);
+	assert_true(in_pod_holds(&pod, "tls.crt", pair.tls_crt, 0));
+}
+
+static void F6_right_that_comes_late_is_noticed(void **state _unused_)
+{
+	_cleanup_program_ struct program p = {0};
+	_cleanup_pair_ struct pki_pair pair;
+	char kubeconfig[128];
+
+	standin_token(&pod.api, "late-token", "system:serviceaccount:default:late");
+	in_pod_kubeconfig(&pod, "late-token", kubeconfig);
+	in_pod_rotate(&pod, NULL, &pair);
+	program_start(&p, &as_container, INIT("--timeout=60s", "--kubeconfig", kubeconfig));
+	assert_true(program_says(&p, "\"secret.unreadable\"", 10000));
+	standin_allow(&pod.api, "{\"user\": \"system:serviceaccount:default:late\", \"verbs\": "
+				"[\"get\", \"watch\"], \"resources\": [\"secrets\"]}");
+	assert_int_equal(program_wait(&p, 30000), 0);
+	assert_true(in_pod_holds(&pod, "tls.crt", pair.tls_crt, 0));
 }
 
 /* An emptyDir of a pod without fsGroup: sticky, everybody may write, links of others are not followed. */
@@ -403,27 +446,35 @@ static void init_in_a_pod_uses_its_service_account(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(init_writes_the_secret_into_the_directory, setup),
-	    cmocka_unit_test_setup(init_in_a_pod_uses_its_service_account, setup),
-	    cmocka_unit_test_setup(same_content_is_not_written_again, setup),
-	    cmocka_unit_test_setup(F6_secret_that_is_late_is_delivered, setup),
-	    cmocka_unit_test_setup(F6_secret_that_never_comes_ends_with_four, setup),
-	    cmocka_unit_test_setup(F6_secret_that_may_not_be_read_ends_with_five, setup),
-	    cmocka_unit_test_setup(F6_pair_that_is_unfit_ends_with_six_and_is_not_written, setup),
-	    cmocka_unit_test_setup(F6_secret_that_is_mended_in_time_is_delivered, setup),
-	    cmocka_unit_test_setup(server_that_is_away_ends_with_one, setup),
+	    cmocka_unit_test_setup(init_writes_the_secret_into_the_directory, in_pod_setup),
+	    cmocka_unit_test_setup(init_in_a_pod_uses_its_service_account, in_pod_setup),
+	    cmocka_unit_test_setup(same_content_is_not_written_again, in_pod_setup),
+	    cmocka_unit_test_setup(F6_secret_that_is_late_is_delivered, in_pod_setup),
+	    cmocka_unit_test_setup(F6_secret_that_never_comes_ends_with_four, in_pod_setup),
+	    cmocka_unit_test_setup(F6_secret_that_may_not_be_read_ends_with_five, in_pod_setup),
+	    cmocka_unit_test_setup(F6_pair_that_is_unfit_ends_with_six_and_is_not_written,
+				   in_pod_setup),
+	    cmocka_unit_test_setup(F6_secret_that_is_mended_in_time_is_delivered, in_pod_setup),
+	    cmocka_unit_test_setup(server_that_is_away_ends_with_one, in_pod_setup),
+	    cmocka_unit_test_setup(kubeconfig_may_name_its_files_by_relative_paths, in_pod_setup),
+	    cmocka_unit_test_setup(ca_file_that_may_not_be_read_is_no_denied_secret, in_pod_setup),
+	    cmocka_unit_test_setup(right_to_get_without_watch_is_enough, in_pod_setup),
+	    cmocka_unit_test_setup(F6_right_that_comes_late_is_noticed, in_pod_setup),
 	    cmocka_unit_test_setup(reader_of_another_uid_follows_our_links_in_a_sticky_directory,
-				   setup),
-	    cmocka_unit_test_setup(without_a_subdirectory_the_kernel_refuses_other_readers, setup),
-	    cmocka_unit_test_setup(setgid_directory_gives_the_files_to_the_group, setup),
-	    cmocka_unit_test_setup(file_mode_is_what_the_flag_says, setup),
-	    cmocka_unit_test_setup(items_bundle_and_combined_shape_the_files, setup),
-	    cmocka_unit_test_setup(directory_that_cannot_be_used_fails_at_once_and_says_why, setup),
-	    cmocka_unit_test_setup(subdirectory_of_another_uid_is_refused, setup),
-	    cmocka_unit_test_setup(link_in_place_of_the_subdirectory_is_not_followed, setup),
-	    cmocka_unit_test_setup(last_sentence_goes_to_the_termination_log, setup),
-	    cmocka_unit_test_setup(usage_is_checked_before_anything_is_touched, setup),
+				   in_pod_setup),
+	    cmocka_unit_test_setup(without_a_subdirectory_the_kernel_refuses_other_readers,
+				   in_pod_setup),
+	    cmocka_unit_test_setup(setgid_directory_gives_the_files_to_the_group, in_pod_setup),
+	    cmocka_unit_test_setup(file_mode_is_what_the_flag_says, in_pod_setup),
+	    cmocka_unit_test_setup(items_bundle_and_combined_shape_the_files, in_pod_setup),
+	    cmocka_unit_test_setup(directory_that_cannot_be_used_fails_at_once_and_says_why,
+				   in_pod_setup),
+	    cmocka_unit_test_setup(subdirectory_of_another_uid_is_refused, in_pod_setup),
+	    cmocka_unit_test_setup(link_in_place_of_the_subdirectory_is_not_followed, in_pod_setup),
+	    cmocka_unit_test_setup(last_sentence_goes_to_the_termination_log, in_pod_setup),
+	    cmocka_unit_test_setup(usage_is_checked_before_anything_is_touched, in_pod_setup),
 	};
 
-	return cmocka_run_group_tests(tests, setup_pod, teardown_pod);
+	program_path("certhup", certhup, sizeof(certhup));
+	return cmocka_run_group_tests(tests, in_pod_setup_group, in_pod_teardown_group);
 }

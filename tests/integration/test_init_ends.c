@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/in_pod.h"
-#include "tests/lib/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,32 +13,7 @@
 
 #include <cmocka.h>
 
-static struct in_pod pod;
-
-static const struct program_options as_container = {.uid = IN_POD_UID};
-
-static int setup_pod(void **state _unused_)
-{
-	in_pod_start(&pod);
-	return 0;
-}
-
-static int teardown_pod(void **state _unused_)
-{
-	in_pod_stop(&pod);
-	return 0;
-}
-
-static int setup(void **state _unused_)
-{
-	in_pod_volume(&pod, 01777, 0);
-	in_pod_forget(&pod);
-	return 0;
-}
-
-#define INIT(...)                                                                                  \
-	WORDS("certhup", "init", "--secret=web-tls", "--kubeconfig", pod.kubeconfig, "--dir",      \
-	      pod.volume, __VA_ARGS__)
+#define INIT(...) IN_POD("init", __VA_ARGS__)
 
 static void sigterm_while_waiting_ends_with_one(void **state _unused_)
 {
@@ -207,14 +181,14 @@ static void wait_for_ends_on_sigterm(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(sigterm_while_waiting_ends_with_one, setup),
-	    cmocka_unit_test_setup(F1_sigterm_in_the_middle_of_a_write_waits_for_it, setup),
-	    cmocka_unit_test_setup(F1_sigterm_at_any_moment_leaves_a_clean_state, setup),
-	    cmocka_unit_test_setup(wait_for_returns_when_the_pair_is_there, setup),
-	    cmocka_unit_test_setup(wait_for_nothing_ends_with_124, setup),
-	    cmocka_unit_test_setup(wait_for_an_unfit_pair_ends_with_six, setup),
-	    cmocka_unit_test_setup(wait_for_ends_on_sigterm, setup),
+	    cmocka_unit_test_setup(sigterm_while_waiting_ends_with_one, in_pod_setup),
+	    cmocka_unit_test_setup(F1_sigterm_in_the_middle_of_a_write_waits_for_it, in_pod_setup),
+	    cmocka_unit_test_setup(F1_sigterm_at_any_moment_leaves_a_clean_state, in_pod_setup),
+	    cmocka_unit_test_setup(wait_for_returns_when_the_pair_is_there, in_pod_setup),
+	    cmocka_unit_test_setup(wait_for_nothing_ends_with_124, in_pod_setup),
+	    cmocka_unit_test_setup(wait_for_an_unfit_pair_ends_with_six, in_pod_setup),
+	    cmocka_unit_test_setup(wait_for_ends_on_sigterm, in_pod_setup),
 	};
 
-	return cmocka_run_group_tests(tests, setup_pod, teardown_pod);
+	return cmocka_run_group_tests(tests, in_pod_setup_group, in_pod_teardown_group);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/ask.h"
 #include "tests/lib/in_pod.h"
-#include "tests/lib/program.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -28,12 +27,9 @@
  * The pod: from the first test of a shared process namespace on, whatever this program starts lives
  * in a namespace whose first process is the sandbox, as kubelet makes it.
  */
-static struct in_pod pod;
 static uint16_t port; /* of the sidecar's pages */
 static char listen_at[32];
 static pid_t sandbox; /* 0: the containers do not share */
-
-static const struct program_options as_container = {.uid = IN_POD_UID};
 
 static void choose_port(void)
 {
@@ -70,16 +66,7 @@ static int teardown_pod(void **state _unused_)
 	return 0;
 }
 
-static int setup(void **state _unused_)
-{
-	in_pod_volume(&pod, 01777, 0);
-	in_pod_forget(&pod);
-	return 0;
-}
-
-#define SIDECAR(...)                                                                               \
-	WORDS("certhup", "sidecar", "--secret=web-tls", "--kubeconfig", pod.kubeconfig, "--dir",   \
-	      pod.volume, "--metrics-listen", listen_at, __VA_ARGS__)
+#define SIDECAR(...) IN_POD("sidecar", "--metrics-listen", listen_at, __VA_ARGS__)
 
 /* Waits until the page answers with the status. */
 static bool page_says(const char *path, int status, int timeout_ms)
@@ -460,22 +447,25 @@ static void usage_is_checked(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(rotations_are_delivered, setup),
-	    cmocka_unit_test_setup(startup_page_turns_with_the_first_delivery, setup),
-	    cmocka_unit_test_setup(first_pair_that_never_comes_ends_as_init_does, setup),
-	    cmocka_unit_test_setup(unfit_rotation_leaves_the_last_good_pair, setup),
-	    cmocka_unit_test_setup(hand_that_dies_ends_the_sidecar, setup),
-	    cmocka_unit_test_setup(F7_reload_without_a_shared_process_namespace_says_so, setup),
-	    cmocka_unit_test_setup(quits_with_the_container_by_the_pods_status, setup),
-	    cmocka_unit_test_setup(quitting_with_a_container_that_is_not_there_fails, setup),
-	    cmocka_unit_test_setup(quitting_without_any_way_to_notice_says_what_to_change, setup),
-	    cmocka_unit_test_setup(usage_is_checked, setup),
+	    cmocka_unit_test_setup(rotations_are_delivered, in_pod_setup),
+	    cmocka_unit_test_setup(startup_page_turns_with_the_first_delivery, in_pod_setup),
+	    cmocka_unit_test_setup(first_pair_that_never_comes_ends_as_init_does, in_pod_setup),
+	    cmocka_unit_test_setup(unfit_rotation_leaves_the_last_good_pair, in_pod_setup),
+	    cmocka_unit_test_setup(hand_that_dies_ends_the_sidecar, in_pod_setup),
+	    cmocka_unit_test_setup(F7_reload_without_a_shared_process_namespace_says_so,
+				   in_pod_setup),
+	    cmocka_unit_test_setup(quits_with_the_container_by_the_pods_status, in_pod_setup),
+	    cmocka_unit_test_setup(quitting_with_a_container_that_is_not_there_fails, in_pod_setup),
+	    cmocka_unit_test_setup(quitting_without_any_way_to_notice_says_what_to_change,
+				   in_pod_setup),
+	    cmocka_unit_test_setup(usage_is_checked, in_pod_setup),
 	    cmocka_unit_test_setup(F7_signal_follows_each_rotation_as_uid_65532_on_a_read_only_root,
-				   setup),
+				   in_pod_setup),
 	    cmocka_unit_test_setup(F7_process_of_another_uid_cannot_be_signalled_and_that_is_said,
-				   setup),
-	    cmocka_unit_test_setup(process_without_a_handler_is_not_killed, setup),
-	    cmocka_unit_test_setup(quits_with_the_process_where_the_status_may_not_be_read, setup),
+				   in_pod_setup),
+	    cmocka_unit_test_setup(process_without_a_handler_is_not_killed, in_pod_setup),
+	    cmocka_unit_test_setup(quits_with_the_process_where_the_status_may_not_be_read,
+				   in_pod_setup),
 	};
 
 	return cmocka_run_group_tests(tests, setup_pod, teardown_pod);

@@ -18,6 +18,10 @@
 
 #include <cmocka.h>
 
+struct in_pod pod;
+
+const struct program_options as_container = {.uid = IN_POD_UID};
+
 #define ACCOUNT "system:serviceaccount:default:web"
 
 static void run_shell(const char *command)
@@ -170,4 +174,23 @@ size_t in_pod_generations(const struct in_pod *p, size_t *ret_entries)
 	if (d)
 		closedir(d);
 	return generations;
+}
+
+int in_pod_setup_group(void **state _unused_)
+{
+	in_pod_start(&pod);
+	return 0;
+}
+
+int in_pod_teardown_group(void **state _unused_)
+{
+	in_pod_stop(&pod);
+	return 0;
+}
+
+int in_pod_setup(void **state _unused_)
+{
+	in_pod_volume(&pod, 01777, 0);
+	in_pod_forget(&pod);
+	return 0;
 }

@@ -7,6 +7,7 @@
  */
 
 #include "tests/lib/pki.h"
+#include "tests/lib/program.h"
 #include "tests/lib/standin.h"
 
 #define IN_POD_UID 65532  /* of the container */
@@ -47,3 +48,18 @@ bool in_pod_holds(const struct in_pod *p, const char *name, const char *text, in
 
 /* What is in p->tls: generations (directories that begin with ".."), and all entries. */
 size_t in_pod_generations(const struct in_pod *p, size_t *ret_entries);
+
+/* The pod of this test program, made and removed by the group's fixtures; in_pod_setup gives each
+ * test an empty volume and no Secret. */
+extern struct in_pod pod;
+int in_pod_setup_group(void **state);
+int in_pod_teardown_group(void **state);
+int in_pod_setup(void **state);
+
+/* A container of it: IN_POD_UID, no groups. */
+extern const struct program_options as_container;
+
+/* The words of init or sidecar for the Secret web-tls in the pod's volume. */
+#define IN_POD(command, ...)                                                                       \
+	WORDS("certhup", (command), "--secret=web-tls", "--kubeconfig", pod.kubeconfig, "--dir",   \
+	      pod.volume, __VA_ARGS__)
