@@ -93,7 +93,7 @@
 /* Certificates. */
 #define LIMIT_PEM_BLOCKS 32            /* in one tls.crt or tls.key */
 #define LIMIT_CA_BLOCKS 512            /* in one CA bundle: the web's roots are 150 */
-#define LIMIT_CHAIN_BYTES (100 * KIB)  /* DER of tls.crt: OpenSSL's clients take no more */
+#define LIMIT_CHAIN_BYTES (60 * KIB)   /* DER of tls.crt: clients take 64 to 100 KiB */
 #define LIMIT_CHAIN_ELEMENTS (8 * KIB) /* ASN.1 items in tls.crt: a certificate has 150 */
 #define LIMIT_CA_ELEMENTS (40 * KIB)   /* ASN.1 items in a CA bundle */
 #define LIMIT_NAME_CHECKS (64 * KIB)   /* names by name constraints, which are multiplied */
@@ -116,7 +116,7 @@
 	(24 * 60 * MINUTE_MS)          /* longest splay, settle, min-interval that a pod may ask */
 #define LIMIT_PROBE_MS (5 * SECOND_MS) /* one handshake */
 #define LIMIT_PROBES 32                /* handshakes under way at once */
-#define LIMIT_PROBE_BYTES (128 * KIB)  /* that a server may send: a chain has LIMIT_CHAIN_BYTES */
+#define LIMIT_PROBE_BYTES (80 * KIB)   /* of a server: a chain, and the names of many CAs */
 #define LIMIT_PROBE_DH_BITS 4096       /* of a server's own Diffie-Hellman prime */
 #define LIMIT_ROLLBACK_PROBE_AGE_MS                                                                \
 	(10 * MINUTE_MS) /* how old the last matching probe may be for a rollback */

@@ -14,7 +14,8 @@
 
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!aPSK:!PSK:!SRP"
 #define ALPN_MAX 256
-#define EXPONENT_BITS 64 /* OpenSSL's own bound for large moduli, here for all */
+#define CHAIN_OVERHEAD KIB /* lengths and extensions around each certificate */
+#define EXPONENT_BITS 64   /* OpenSSL's own bound for large moduli, here for all */
 
 enum stage {
 	HANDSHAKING,
@@ -207,7 +208,7 @@ static int set_up_context(struct handshake *h, const struct probe_target *t, str
 	SSL_CTX_set_options(h->ctx,
 			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(h->ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_max_cert_list(h->ctx, LIMIT_PROBE_BYTES);
+	SSL_CTX_set_max_cert_list(h->ctx, LIMIT_CHAIN_BYTES + CHAIN_OVERHEAD);
 	SSL_CTX_set_verify(h->ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(h->ctx, on_certificate, h);
 	if (!SSL_CTX_set_min_proto_version(h->ctx, TLS1_2_VERSION) ||
