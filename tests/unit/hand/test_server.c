@@ -331,6 +331,66 @@ static void F1_term_finishes_what_is_under_way(void **state)
 	print_message("%u stayed, %u were finished\n", old, new);
 }
 
+/* A child of the hand; 0: none now. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, sizeof(text) - 1) >= 0);
+	close(fd);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* Publishes until an operation is caught under way and stopped. Returns its process, and the number
+ * of the pair that it writes. */
+static pid_t stop_one(const struct volume_ref *ref, int *ret_n)
+{
+	for (int n = 2; n < 500; n++) {
+		struct adopted answered = {0};
+		int memfd;
+		struct hand_request r = hands_publish_request(ref, n, 10 + (unsigned)n, &memfd);
+		pid_t pid = 0;
+		struct err e;
+
+		assert_int_equal(
+		    hand_client_send(h.client, &r, memfd, on_adopted, &answered, NULL, &e), 0);
+		for (int64_t end_ms = now_ms() + SECOND_MS; pid == 0 && now_ms() < end_ms;)
+			pid = child_of(h.pid);
+		if (pid > 0 && kill(pid, SIGSTOP) == 0 && hands_seen(&h, ref) != n) {
+			*ret_n = n;
+			return pid;
+		}
+		if (pid > 0)
+			kill(pid, SIGCONT);
+		hands_wait_count(&h, &answered.records, 1, 10 * SECOND_MS);
+	}
+	fail_msg("no operation could be stopped");
+	return 0;
+}
+
+static void F1_term_waits_for_an_operation_that_takes_long(void **state)
+{
+	struct volume_ref ref = hands_volume(&h, 1, "size=1m");
+	int64_t end_ms;
+	pid_t pid;
+	int n = 0;
+
+	(void)state;
+	hands_start(&h, NULL);
+	expect(hands_publish(&h, &ref, 1, 10), ERR_NONE);
+	pid = stop_one(&ref, &n);
+	kill(h.pid, SIGTERM);
+	for (end_ms = now_ms() + 300; now_ms() < end_ms; poll(NULL, 0, 10))
+		assert_int_equal(waitpid(h.pid, NULL, WNOHANG), 0);
+	kill(pid, SIGCONT);
+	assert_int_equal(hands_stop(&h), 0);
+	assert_int_equal(hands_seen(&h, &ref), n);
+}
+
 /* ---- a socket that is shared ---- */
 
 static int hear(int fd, struct hand_reply *reply)
@@ -604,6 +664,7 @@ int main(void)
 	    TEST(hands_end_is_told_at_once),
 	    TEST(heads_end_ends_the_hand),
 	    TEST(F1_term_finishes_what_is_under_way),
+	    TEST(F1_term_waits_for_an_operation_that_takes_long),
 	    TEST(one_head_at_a_time_is_served),
 	    TEST(head_of_another_user_is_refused),
 	    TEST(nonsense_costs_the_connection_only),
