@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/fuzz_hand.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -270,22 +270,23 @@ static void hand_of_another_user_is_refused(void **state)
 	close(pair[1]);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(replies_find_their_calls_in_any_order),
-	    TEST(adopt_is_answered_until_the_last),
-	    TEST(freed_call_is_not_answered),
-	    TEST(requests_wait_for_room_and_keep_their_order),
-	    TEST(queue_has_an_end),
-	    TEST(end_of_the_hand_answers_every_call),
-	    TEST(nonsense_ends_the_connection),
-	    TEST(answer_that_nobody_asked_for_ends_the_connection),
-	    TEST(refusal_of_the_hand_is_told),
-	    TEST(damage_is_told),
-	    TEST(hand_of_another_user_is_refused),
+	    cmocka_unit_test_setup_teardown(replies_find_their_calls_in_any_order, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(adopt_is_answered_until_the_last, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(freed_call_is_not_answered, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(requests_wait_for_room_and_keep_their_order, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(queue_has_an_end, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(end_of_the_hand_answers_every_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(nonsense_ends_the_connection, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(answer_that_nobody_asked_for_ends_the_connection,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(refusal_of_the_hand_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(damage_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(hand_of_another_user_is_refused, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("hand/client", tests, NULL, NULL);

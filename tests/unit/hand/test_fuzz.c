@@ -17,8 +17,10 @@ static void replay(const char *corpus, int (*target)(const uint8_t *data, size_t
 	struct dirent *entry;
 	int count = 0;
 
-	if (!d)
+	if (!d) {
 		fail_msg("%s is not there: run the test at the top of the tree", corpus);
+		return;
+	}
 	while ((entry = readdir(d))) {
 		_cleanup_buf_ struct buf b = {.max = MIB};
 		struct err e;

@@ -178,20 +178,26 @@ static void flat_directory_needs_no_kubelet_and_no_state(void **state)
 	roots_done(&roots);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(E15_wrong_kubelet_root_is_named_with_what_to_set),
-	    TEST(E15_symlink_above_the_root_is_refused_too),
-	    TEST(E15_symlinked_pods_directory_is_refused),
-	    TEST(state_directory_is_made_private),
-	    TEST(symlink_on_the_way_to_the_state_is_refused),
-	    TEST(F3_second_hand_on_the_same_state_is_refused),
-	    TEST(socket_takes_the_place_of_a_stale_one),
-	    TEST(descriptor_that_is_no_socket_is_refused),
-	    TEST(flat_directory_needs_no_kubelet_and_no_state),
+	    cmocka_unit_test_setup_teardown(E15_wrong_kubelet_root_is_named_with_what_to_set,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E15_symlink_above_the_root_is_refused_too, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E15_symlinked_pods_directory_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(state_directory_is_made_private, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(symlink_on_the_way_to_the_state_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(F3_second_hand_on_the_same_state_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(socket_takes_the_place_of_a_stale_one, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(descriptor_that_is_no_socket_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(flat_directory_needs_no_kubelet_and_no_state, set_up,
+					    tear_down),
 	};
 
 	pods_namespace();

@@ -650,28 +650,32 @@ static void F9_hand_without_seccomp_and_landlock_says_so_and_works(void **state)
 	assert_int_equal(status, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(publish_writes_the_pair_and_tells_when),
-	    TEST(restart_knows_what_was_published),
-	    TEST(A15_bad_records_are_set_aside_alone),
-	    TEST(many_records_are_adopted),
-	    TEST(hello_and_adopt_come_first),
-	    TEST(operations_are_switched_off),
-	    TEST(hands_end_is_told_at_once),
-	    TEST(heads_end_ends_the_hand),
-	    TEST(F1_term_finishes_what_is_under_way),
-	    TEST(F1_term_waits_for_an_operation_that_takes_long),
-	    TEST(one_head_at_a_time_is_served),
-	    TEST(head_of_another_user_is_refused),
-	    TEST(nonsense_costs_the_connection_only),
-	    TEST(own_swaps_are_no_damage_and_the_pods_are),
-	    TEST(E5_damage_in_a_loop_is_told_at_a_bounded_rate),
-	    TEST(running_hand_has_mapped_no_library_of_the_head),
-	    TEST(F9_hand_without_seccomp_and_landlock_says_so_and_works),
+	    cmocka_unit_test_setup_teardown(publish_writes_the_pair_and_tells_when, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(restart_knows_what_was_published, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(A15_bad_records_are_set_aside_alone, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(many_records_are_adopted, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(hello_and_adopt_come_first, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(operations_are_switched_off, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(hands_end_is_told_at_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(heads_end_ends_the_hand, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(F1_term_finishes_what_is_under_way, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(F1_term_waits_for_an_operation_that_takes_long, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(one_head_at_a_time_is_served, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(head_of_another_user_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(nonsense_costs_the_connection_only, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(own_swaps_are_no_damage_and_the_pods_are, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E5_damage_in_a_loop_is_told_at_a_bounded_rate, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(running_hand_has_mapped_no_library_of_the_head, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(F9_hand_without_seccomp_and_landlock_says_so_and_works,
+					    set_up, tear_down),
 	};
 
 	pods_namespace();

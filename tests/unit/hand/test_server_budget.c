@@ -140,13 +140,12 @@ static void budget_by_option_is_obeyed(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(budget_keeps_the_hand_alive_in_a_memory_limit),
-	    TEST(budget_by_option_is_obeyed),
+	    cmocka_unit_test_setup_teardown(budget_keeps_the_hand_alive_in_a_memory_limit, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(budget_by_option_is_obeyed, set_up, tear_down),
 	};
 
 	pods_namespace();

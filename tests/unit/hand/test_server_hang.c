@@ -316,15 +316,17 @@ static void waiting_publish_is_replaced_by_the_newest(void **state)
 	assert_true(hands_wait(&h, &third.done, 5 * SECOND_MS));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(A16_hung_volume_and_one_of_a_million_entries_hold_nobody_up),
-	    TEST(E6_process_that_cannot_be_killed_holds_nobody_up),
-	    TEST(E6_twenty_hung_volumes_leave_room_for_others),
-	    TEST(waiting_publish_is_replaced_by_the_newest),
+	    cmocka_unit_test_setup_teardown(
+		A16_hung_volume_and_one_of_a_million_entries_hold_nobody_up, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E6_process_that_cannot_be_killed_holds_nobody_up,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(E6_twenty_hung_volumes_leave_room_for_others, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(waiting_publish_is_replaced_by_the_newest, set_up,
+					    tear_down),
 	};
 
 	pods_namespace();

@@ -315,17 +315,19 @@ static void E20_hand_keeps_no_key_bytes(void **state)
 	close(mem);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(E8_captured_head_reaches_no_path_but_its_pods_volumes),
-	    TEST(E8_captured_head_finds_and_signals_no_process_of_another_pod),
-	    TEST(wrong_descriptors_are_refused),
-	    TEST(payload_cannot_change_under_the_hand),
-	    TEST(flood_of_requests_is_answered_and_bounded),
-	    TEST(E20_hand_keeps_no_key_bytes),
+	    cmocka_unit_test_setup_teardown(E8_captured_head_reaches_no_path_but_its_pods_volumes,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		E8_captured_head_finds_and_signals_no_process_of_another_pod, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(wrong_descriptors_are_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(payload_cannot_change_under_the_hand, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(flood_of_requests_is_answered_and_bounded, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E20_hand_keeps_no_key_bytes, set_up, tear_down),
 	};
 
 	pods_namespace();

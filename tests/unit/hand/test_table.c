@@ -236,22 +236,22 @@ static void watched_entry_is_found_by_its_key(void **state)
 	assert_null(table_watched(&t, 77));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(volumes_take_turns),
-	    TEST(busy_volume_waits_and_others_go_on),
-	    TEST(newest_publish_replaces_the_one_that_waits),
-	    TEST(one_volume_cannot_fill_the_queue),
-	    TEST(entries_are_bounded_and_forgotten),
-	    TEST(drain_gives_every_job),
-	    TEST(budget_of_a_namespace_holds_it_alone),
-	    TEST(budget_of_the_node_holds_all),
-	    TEST(what_was_taken_always_rotates),
-	    TEST(publish_under_way_counts_already),
-	    TEST(watched_entry_is_found_by_its_key),
+	    cmocka_unit_test_setup_teardown(volumes_take_turns, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(busy_volume_waits_and_others_go_on, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(newest_publish_replaces_the_one_that_waits, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(one_volume_cannot_fill_the_queue, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(entries_are_bounded_and_forgotten, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(drain_gives_every_job, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(budget_of_a_namespace_holds_it_alone, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(budget_of_the_node_holds_all, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_was_taken_always_rotates, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(publish_under_way_counts_already, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(watched_entry_is_found_by_its_key, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("hand/table", tests, NULL, NULL);

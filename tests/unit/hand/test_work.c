@@ -424,27 +424,34 @@ static void flat_directory_remembers_in_memory(void **state)
 	close(options.tree.pods_fd);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(older_state_of_the_same_secret_is_refused),
-	    TEST(content_that_is_not_the_fingerprints_is_refused),
-	    TEST(same_content_is_not_written_again),
-	    TEST(what_the_pod_damaged_is_published_again),
-	    TEST(no_space_leaves_pair_and_record),
-	    TEST(swap_that_never_came_is_known_by_what_is_there),
-	    TEST(first_publish_that_never_came_is_not_intact),
-	    TEST(lost_record_is_made_again),
-	    TEST(roll_back_quarantines_the_newer),
-	    TEST(lifted_quarantine_lets_the_newer_come_back),
-	    TEST(roll_back_that_was_killed_is_completed),
-	    TEST(roll_back_needs_an_intact_previous),
-	    TEST(read_gives_what_was_published_and_nothing_else),
-	    TEST(retire_removes_previous_or_record),
-	    TEST(record_of_a_pod_that_is_gone_is_removed),
-	    TEST(flat_directory_remembers_in_memory),
+	    cmocka_unit_test_setup_teardown(older_state_of_the_same_secret_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(content_that_is_not_the_fingerprints_is_refused, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(same_content_is_not_written_again, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_the_pod_damaged_is_published_again, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(no_space_leaves_pair_and_record, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(swap_that_never_came_is_known_by_what_is_there, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(first_publish_that_never_came_is_not_intact, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(lost_record_is_made_again, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(roll_back_quarantines_the_newer, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(lifted_quarantine_lets_the_newer_come_back, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(roll_back_that_was_killed_is_completed, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(roll_back_needs_an_intact_previous, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(read_gives_what_was_published_and_nothing_else, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(retire_removes_previous_or_record, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(record_of_a_pod_that_is_gone_is_removed, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(flat_directory_remembers_in_memory, set_up, tear_down),
 	};
 
 	pods_namespace();

@@ -32,21 +32,28 @@
 
 static char *said;
 
-#define SAY(...) snprintf(said, 1024, __VA_ARGS__)
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			SAY("line %d: %s (errno %d)", __LINE__, #condition, errno);                \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
+static void say(const char *text)
+{
+	snprintf(said, 1024, "%s (%s)", text, strerror(errno));
+	_exit(1);
+}
+
+static void check(bool good, int line, const char *what)
+{
+	char text[256];
+
+	if (good)
+		return;
+	snprintf(text, sizeof(text), "line %d: %s", line, what);
+	say(text);
+}
+#define CHECK(condition) check((condition), __LINE__, #condition)
+static void check_refused(long result, int line, const char *what)
+{
+	check(result == -1 && (errno == EPERM || errno == EACCES || errno == ENOSYS), line, what);
+}
 /* The call fails in one of the ways in which a sandbox refuses. */
-#define REFUSED(call)                                                                              \
-	do {                                                                                       \
-		errno = 0;                                                                         \
-		CHECK((long)(call) == -1);                                                         \
-		CHECK(errno == EPERM || errno == EACCES || errno == ENOSYS);                       \
-	} while (0)
+#define REFUSED(call) (errno = 0, check_refused((long)(call), __LINE__, #call))
 
 static void in_child(void (*work)(void *arg), void *arg)
 {
@@ -71,10 +78,8 @@ static void enter_head(const char *const *read_paths, const char *const *write_p
 	struct sandbox_report report;
 	struct err e;
 
-	if (sandbox_begin(-1, &e) < 0 || sandbox_head(&options, &report, &e) < 0) {
-		SAY("%s", e.message);
-		_exit(1);
-	}
+	if (sandbox_begin(-1, &e) < 0 || sandbox_head(&options, &report, &e) < 0)
+		say(e.message);
 	CHECK(report.seccomp);
 }
 
@@ -373,10 +378,8 @@ static void enter_hand(bool may_chown, bool may_kill, const int *writes, size_t 
 	struct err e;
 
 	if (sandbox_begin(count ? writes[0] : -1, &e) < 0 ||
-	    sandbox_hand(&options, &report, &e) < 0) {
-		SAY("%s", e.message);
-		_exit(1);
-	}
+	    sandbox_hand(&options, &report, &e) < 0)
+		say(e.message);
 	CHECK(report.seccomp);
 }
 
@@ -471,10 +474,8 @@ static void without_both(void *arg _unused_)
 	struct err e;
 
 	CHECK(old_kernel_become() == 0);
-	if (sandbox_hand(&hand, &report, &e) < 0) {
-		SAY("%s", e.message);
-		_exit(1);
-	}
+	if (sandbox_hand(&hand, &report, &e) < 0)
+		say(e.message);
 	CHECK(!report.seccomp && !report.landlock && report.landlock_abi == 0);
 	/* SETUID went with the hand's capabilities; the head of another start has it. */
 	head.uid = head.gid = -1;
