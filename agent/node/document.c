@@ -45,7 +45,7 @@ static int fill(struct json *o, const struct binding_view *v)
 
 	if (json_set_string(o, "namespace", s->pod_namespace) < 0 ||
 	    json_set_string(o, "pod", s->pod_name) < 0 ||
-	    json_set_string(o, "podUID", s->event_uid) < 0 ||
+	    json_set_string(o, "podUID", s->ref.pod_uid) < 0 ||
 	    json_set_string(o, "volume", s->ref.name) < 0 ||
 	    json_set_string(o, "secret", s->attributes.secret) < 0 ||
 	    json_set_string(o, "state", binding_state_label(v->state)) < 0 ||

@@ -9,6 +9,12 @@
 
 #define UID_MAX_VALUE 4294967294LL
 
+/*
+ * Kubelet's copy of a static pod has it. The directory of a static pod is named by another annotation,
+ * which anybody who makes a pod may write: it is not believed, or a pod could name another one's.
+ */
+#define MIRROR "kubernetes.io/config.mirror"
+
 /* What the walk over the annotation carries. */
 struct reading {
 	struct pod *pod;
@@ -178,7 +184,7 @@ static int take_volume(void *arg, const char *name, const struct json *wishes)
 		return 1;
 	}
 	memset(spec, 0, sizeof(*spec));
-	memcpy(spec->ref.pod_uid, pod->disk_uid, sizeof(spec->ref.pod_uid));
+	memcpy(spec->ref.pod_uid, pod->uid, sizeof(spec->ref.pod_uid));
 	if (!volume || text_copy(spec->ref.name, sizeof(spec->ref.name), name) < 0 ||
 	    !volume_ref_ok(&spec->ref)) {
 		complain(pod, EVENT_INVALID_ANNOTATION,
@@ -198,7 +204,6 @@ static int take_volume(void *arg, const char *name, const struct json *wishes)
 	}
 	memcpy(spec->pod_namespace, pod->namespace_, sizeof(spec->pod_namespace));
 	memcpy(spec->pod_name, pod->name, sizeof(spec->pod_name));
-	memcpy(spec->event_uid, pod->event_uid, sizeof(spec->event_uid));
 	if (text_copy(spec->account, sizeof(spec->account), r->account) < 0 ||
 	    text_copy(spec->address, sizeof(spec->address), r->address) < 0)
 		return 0;
@@ -215,13 +220,11 @@ static int read_names(const struct json *json, struct pod *pod, struct err *e)
 	const char *namespace_ = json_text(meta, "namespace", NULL);
 	const char *name = json_text(meta, "name", NULL);
 	const char *uid = json_text(meta, "uid", NULL);
-	const char *hash = json_text(meta, "annotations", "kubernetes.io/config.hash", NULL);
 
 	if (!namespace_ || !name || !uid ||
 	    text_copy(pod->namespace_, sizeof(pod->namespace_), namespace_) < 0 ||
 	    text_copy(pod->name, sizeof(pod->name), name) < 0 ||
-	    text_copy(pod->event_uid, sizeof(pod->event_uid), uid) < 0 ||
-	    text_copy(pod->disk_uid, sizeof(pod->disk_uid), hash ? hash : uid) < 0)
+	    text_copy(pod->uid, sizeof(pod->uid), uid) < 0)
 		return err_set(e, ERR_INVALID, "a pod without namespace, name or uid");
 	return 0;
 }
@@ -256,6 +259,13 @@ int pod_read(const struct json *json, const struct attributes_defaults *defaults
 		return -1;
 	if (!text || is_over(json))
 		return 0;
+	if (json_text(json, "metadata", "annotations", MIRROR, NULL)) {
+		complain(ret, EVENT_INVALID_ANNOTATION,
+			 "A static pod has no ServiceAccount whose right could be asked about: it "
+			 "gets nothing by %s",
+			 POD_ANNOTATION);
+		return 0;
+	}
 	if (strlen(text) > LIMIT_ANNOTATION) {
 		complain(ret, EVENT_INVALID_ANNOTATION, "%s has more than %d bytes", POD_ANNOTATION,
 			 LIMIT_ANNOTATION);

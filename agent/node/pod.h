@@ -20,8 +20,7 @@ struct pod_complaint {
 struct pod {
 	char namespace_[LIMIT_NAMESPACE + 1];
 	char name[LIMIT_OBJECT_NAME + 1];
-	char event_uid[LIMIT_UID + 1]; /* metadata.uid */
-	char disk_uid[LIMIT_UID + 1];  /* the one in paths and cgroups: a static pod's is another */
+	char uid[LIMIT_UID + 1]; /* metadata.uid, which only the API server gives */
 	struct binding_spec specs[LIMIT_BINDINGS_POD];
 	size_t count;
 	struct pod_complaint complaints[POD_COMPLAINTS_MAX];

@@ -12,8 +12,7 @@
 /* A pod that was told: what it complained of, so that it is told once. */
 struct known_pod {
 	LIST_ENTRY(known_pod) next;
-	char event_uid[LIMIT_UID + 1];
-	char disk_uid[LIMIT_UID + 1];
+	char uid[LIMIT_UID + 1];
 	char namespace_[LIMIT_NAMESPACE + 1];
 	char name[LIMIT_OBJECT_NAME + 1];
 	uint64_t complaints; /* a hash */
@@ -42,7 +41,7 @@ static struct known_pod *find(struct pods *p, const char *namespace_, const char
 
 static void forget(struct pods *p, struct known_pod *k)
 {
-	road_pod_gone(p->options.road, k->disk_uid);
+	road_pod_gone(p->options.road, k->uid);
 	LIST_REMOVE(k, next);
 	p->count--;
 	free(k);
@@ -61,7 +60,7 @@ static uint64_t hash_complaints(const struct pod *pod)
 static void tell_complaints(struct pods *p, const struct pod *pod, struct known_pod *k)
 {
 	const struct event_object about = {
-	    .namespace_ = pod->namespace_, .name = pod->name, .uid = pod->event_uid};
+	    .namespace_ = pod->namespace_, .name = pod->name, .uid = pod->uid};
 	uint64_t h = hash_complaints(pod);
 
 	if (h == k->complaints)
@@ -82,7 +81,7 @@ static struct known_pod *remember(struct pods *p, const struct pod *pod)
 	struct known_pod *k = find(p, pod->namespace_, pod->name);
 
 	/* The same name with another uid is another pod. */
-	if (k && strcmp(k->event_uid, pod->event_uid) != 0) {
+	if (k && strcmp(k->uid, pod->uid) != 0) {
 		forget(p, k);
 		k = NULL;
 	}
@@ -93,8 +92,7 @@ static struct known_pod *remember(struct pods *p, const struct pod *pod)
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return NULL;
-	memcpy(k->event_uid, pod->event_uid, sizeof(k->event_uid));
-	memcpy(k->disk_uid, pod->disk_uid, sizeof(k->disk_uid));
+	memcpy(k->uid, pod->uid, sizeof(k->uid));
 	memcpy(k->namespace_, pod->namespace_, sizeof(k->namespace_));
 	memcpy(k->name, pod->name, sizeof(k->name));
 	LIST_INSERT_HEAD(&p->known, k, next);
@@ -124,7 +122,7 @@ static void on_pod(void *arg, const struct json *object, int64_t at_ms _unused_)
 		return;
 	}
 	tell_complaints(p, pod, k);
-	road_set_pod(p->options.road, pod->disk_uid, pod->specs, pod->count);
+	road_set_pod(p->options.road, pod->uid, pod->specs, pod->count);
 }
 
 static void on_gone(void *arg, const struct json *object)

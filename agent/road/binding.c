@@ -86,7 +86,7 @@ void binding_event(const struct binding *b, enum event_reason reason, const char
 {
 	const struct event_object about = {.namespace_ = b->spec.pod_namespace,
 					   .name = b->spec.pod_name,
-					   .uid = b->spec.event_uid};
+					   .uid = b->spec.ref.pod_uid};
 	char note[LIMIT_EVENT_NOTE + 1];
 	va_list ap;
 

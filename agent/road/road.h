@@ -28,8 +28,6 @@ struct binding_spec {
 	struct volume_ref ref;
 	char pod_namespace[LIMIT_NAMESPACE + 1];
 	char pod_name[LIMIT_OBJECT_NAME + 1];
-	char event_uid[LIMIT_UID +
-		       1]; /* metadata.uid: a static pod's differs from the uid on disk */
 	char account[LIMIT_OBJECT_NAME + 1];
 	char address[64]; /* the pod's IP; "" not yet */
 	struct attributes attributes;
@@ -53,7 +51,7 @@ struct road *road_free(struct road *r);
 
 /*
  * What this pod has now: all its bindings. Those that are new start their way, those that are gone end theirs (their files stay),
- * the others learn address and container. uid is the one on disk. Copied.
+ * the others learn address and container. Copied.
  */
 void road_set_pod(struct road *r, const char *pod_uid, const struct binding_spec *specs,
 		  size_t count);

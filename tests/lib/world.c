@@ -643,7 +643,6 @@ struct binding_spec *world_spec(unsigned n, const char *const *attributes)
 	snprintf(s->ref.name, sizeof(s->ref.name), "tls");
 	snprintf(s->pod_namespace, sizeof(s->pod_namespace), "ns");
 	snprintf(s->pod_name, sizeof(s->pod_name), "p%u", n);
-	memcpy(s->event_uid, s->ref.pod_uid, sizeof(s->event_uid));
 	snprintf(s->account, sizeof(s->account), "default");
 	snprintf(s->address, sizeof(s->address), "%012u", n);
 	snprintf(s->container, sizeof(s->container), "server");

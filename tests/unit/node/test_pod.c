@@ -252,14 +252,26 @@ static void pending_pod_without_start_gate_is_told(void **state _unused_)
 	assert_int_equal(pod.complaint_count, 0);
 }
 
-static void static_pod_goes_by_its_hash(void **state _unused_)
+/* Anybody who may make a pod may write its annotations: none of them says whose directory it is. */
+static void E13_annotations_name_no_other_pods_directory(void **state _unused_)
 {
 	read_pod("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"s\"," UID
 		 ",\"annotations\":{\"kubernetes.io/config.hash\":"
+		 "\"11111111-0000-4000-8000-000000000002\",\"certhup.io/volumes\":\"" ASK
+		 "\"}}," SPEC("") "," RUNNING "}");
+	assert_int_equal(pod.count, 1);
+	assert_string_equal(pod.specs[0].ref.pod_uid, "6d1f0b9e-0000-4000-8000-000000000001");
+}
+
+static void static_pod_is_told_that_it_has_no_right(void **state _unused_)
+{
+	read_pod("{\"metadata\":{\"namespace\":\"ns\",\"name\":\"s\"," UID
+		 ",\"annotations\":{\"kubernetes.io/config.mirror\":"
+		 "\"0123456789abcdef0123456789abcdef\",\"kubernetes.io/config.hash\":"
 		 "\"0123456789abcdef0123456789abcdef\",\"certhup.io/volumes\":\"" ASK
 		 "\"}}," SPEC("") "," RUNNING "}");
-	assert_string_equal(pod.specs[0].ref.pod_uid, "0123456789abcdef0123456789abcdef");
-	assert_string_equal(pod.event_uid, "6d1f0b9e-0000-4000-8000-000000000001");
+	assert_int_equal(pod.count, 0);
+	assert_true(complains(EVENT_INVALID_ANNOTATION, "static pod"));
 }
 
 static void sidecar_container_counts_and_a_stopped_one_has_no_id(void **state _unused_)
@@ -293,7 +305,8 @@ int main(void)
 	    cmocka_unit_test(several_containers_are_ambiguous_unless_one_is_named),
 	    cmocka_unit_test(sub_path_is_told),
 	    cmocka_unit_test(pending_pod_without_start_gate_is_told),
-	    cmocka_unit_test(static_pod_goes_by_its_hash),
+	    cmocka_unit_test(E13_annotations_name_no_other_pods_directory),
+	    cmocka_unit_test(static_pod_is_told_that_it_has_no_right),
 	    cmocka_unit_test(sidecar_container_counts_and_a_stopped_one_has_no_id),
 	};
 
