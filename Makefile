@@ -115,6 +115,9 @@ demo: deps all tools ## the whole road with a real server, in 90 seconds; needs 
 	@tests/demo/run
 endif
 
+reference: tools ## write the tables of docs/reference.md anew, from the code
+	@tests/docs/reference $(O)
+
 soak: deps ## the long tests, and each mutant against its test: writes docs/mutants.md
 	@MAKE='$(MAKE)' tests/check soak
 
@@ -155,6 +158,6 @@ help: ## this list
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
 
-.PHONY: all tools tests demo deps check lint soak check-client fuzz check-fresh install clean help
+.PHONY: all tools tests demo deps check lint reference soak check-client fuzz check-fresh install clean help
 .SECONDARY:
 -include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)
