@@ -257,7 +257,8 @@ int pod_read(const struct json *json, const struct attributes_defaults *defaults
 	ret->complaint_count = 0;
 	if (read_names(json, ret, e) < 0)
 		return -1;
-	if (!text || is_over(json))
+	ret->over = is_over(json);
+	if (!text || ret->over)
 		return 0;
 	if (json_text(json, "metadata", "annotations", MIRROR, NULL)) {
 		complain(ret, EVENT_INVALID_ANNOTATION,

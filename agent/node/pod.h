@@ -23,6 +23,7 @@ struct pod {
 	char uid[LIMIT_UID + 1]; /* metadata.uid, which only the API server gives */
 	struct binding_spec specs[LIMIT_BINDINGS_POD];
 	size_t count;
+	bool over; /* its work is: it wants nothing any more */
 	struct pod_complaint complaints[POD_COMPLAINTS_MAX];
 	size_t complaint_count;
 };

@@ -112,6 +112,11 @@ static void on_pod(void *arg, const struct json *object, int64_t at_ms _unused_)
 		return;
 	}
 	k = find(p, pod->namespace_, pod->name);
+	/* Its object may stay for days, with thousands like it: it takes no place and no budget. */
+	if (k && pod->over) {
+		forget(p, k);
+		return;
+	}
 	/* Most pods of a node want nothing. */
 	if (!k && !pod->count && !pod->complaint_count)
 		return;

@@ -81,6 +81,9 @@ static void pod_whose_work_is_over_wants_nothing(void **state _unused_)
 {
 	read_pod("{" META(ASK) "," SPEC("") ",\"status\":{\"phase\":\"Succeeded\"}}");
 	assert_int_equal(pod.count, 0);
+	assert_true(pod.over);
+	read_pod("{" META(ASK) "," SPEC("") "," RUNNING "}");
+	assert_false(pod.over);
 }
 
 static void owner_follows_group_then_user_then_nobody(void **state _unused_)
