@@ -117,7 +117,20 @@ static struct road_review *review_cancel(struct road_review *r)
 static int start_probe(void *arg, const struct probe_target *target, probe_done_fn done,
 		       void *done_arg, struct probe **ret, struct err *e)
 {
-	return probe_start(((struct ports *)arg)->loop, target, done, done_arg, ret, e);
+	struct ports *p = arg;
+
+	if (p->probes == LIMIT_PROBES)
+		return err_set(e, ERR_EXHAUSTED, "%d probes are under way", LIMIT_PROBES);
+	if (probe_start(p->loop, target, done, done_arg, ret, e) < 0)
+		return -1;
+	p->probes++;
+	return 0;
+}
+
+static struct probe *cancel_probe(void *arg, struct probe *probe)
+{
+	((struct ports *)arg)->probes--;
+	return probe_free(probe);
 }
 
 static int timer_new(void *arg, void (*on_due)(void *due_arg), void *due_arg,
@@ -148,7 +161,7 @@ const struct road_ops *ports_ops(void)
 	    .review_start = review_start,
 	    .review_cancel = review_cancel,
 	    .probe_start = start_probe,
-	    .probe_cancel = probe_free,
+	    .probe_cancel = cancel_probe,
 	    .timer_new = timer_new,
 	    .timer_set = loop_timer_set,
 	    .timer_stop = loop_timer_stop,

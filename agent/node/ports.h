@@ -13,6 +13,7 @@ struct ports {
 	struct k8s_client *client;
 	struct link *link;
 	struct events *events;
+	unsigned probes; /* under way, at most LIMIT_PROBES */
 };
 
 /* To be passed with a struct ports as its argument; static. */

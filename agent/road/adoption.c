@@ -160,7 +160,7 @@ static void on_probe(void *arg, const struct probe_report *report)
 {
 	struct binding *b = arg;
 
-	b->probe = b->road->ops->probe_cancel(b->probe);
+	b->probe = b->road->ops->probe_cancel(b->road->arg, b->probe);
 	content_done(&b->client_pair);
 	metric_add(&count_probes, 1, M_LABELS(result_labels[report->result]));
 	if (report->result == PROBE_SEEN && fingerprint_equal(&report->leaf, &b->record.leaf)) {
@@ -249,7 +249,7 @@ static void on_probe_before(void *arg, const struct probe_report *report)
 {
 	struct binding *b = arg;
 
-	b->before_probe = b->road->ops->probe_cancel(b->before_probe);
+	b->before_probe = b->road->ops->probe_cancel(b->road->arg, b->before_probe);
 	if (report->result != PROBE_SEEN)
 		return;
 	if (fingerprint_equal(&report->leaf, &b->evidence.leaf))
@@ -296,7 +296,7 @@ void adoption_begin(struct binding *b, int64_t window_ms)
 		return;
 	}
 	if (b->probe)
-		b->probe = ops->probe_cancel(b->probe);
+		b->probe = ops->probe_cancel(b->road->arg, b->probe);
 	content_done(&b->client_pair);
 	b->broken = 0;
 	b->last_result = PROBE_NO_CONNECTION;
@@ -310,9 +310,9 @@ void adoption_stop(struct binding *b)
 	const struct road_ops *ops = b->road->ops;
 
 	if (b->probe)
-		b->probe = ops->probe_cancel(b->probe);
+		b->probe = ops->probe_cancel(b->road->arg, b->probe);
 	if (b->before_probe)
-		b->before_probe = ops->probe_cancel(b->before_probe);
+		b->before_probe = ops->probe_cancel(b->road->arg, b->before_probe);
 	if (b->find)
 		b->find = ops->hand_cancel(b->find);
 	if (b->probe_timer)

@@ -41,7 +41,8 @@ struct road_ops {
 
 	int (*probe_start)(void *arg, const struct probe_target *target, probe_done_fn done,
 			   void *done_arg, struct probe **ret, struct err *e);
-	struct probe *(*probe_cancel)(struct probe *p);
+	/* Once for each probe that was started, in its callback or before. */
+	struct probe *(*probe_cancel)(void *arg, struct probe *p);
 
 	int (*timer_new)(void *arg, void (*on_due)(void *due_arg), void *due_arg,
 			 struct loop_timer **ret, struct err *e);

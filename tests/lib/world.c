@@ -307,7 +307,7 @@ static int start_probe(void *arg, const struct probe_target *target, probe_done_
 	return 0;
 }
 
-static struct probe *probe_cancel(struct probe *p)
+static struct probe *probe_cancel(void *arg _unused_, struct probe *p)
 {
 	return cancel_job((struct world_job *)p);
 }
