@@ -40,7 +40,8 @@ struct record {
 	struct fingerprint previous_leaf;
 	int64_t previous_not_after_s;
 	struct volume_owner owner;
-	uint64_t bytes; /* on the tmpfs now, the kept generation included: for the budget */
+	uint64_t
+	    bytes; /* what it counts for in the budget: its generation, and one like it or larger that is kept or will be */
 	int64_t published_wall_ms;
 	int32_t owed_signal; /* a signal that was not confirmed as sent; 0 none */
 	char quarantine_rv[LIMIT_RESOURCE_VERSION +
