@@ -70,17 +70,18 @@ static void adopted(struct binding *b, int64_t not_after_s)
 	owed_is_served(b);
 	if (b->state == BINDING_ADOPTED)
 		return;
-	if (b->published_ms)
+	if (b->fresh)
 		metric_observe(&count_adoption_latency,
 			       (double)(road_now(b->road) - b->published_ms) / 1000, NULL);
 	binding_set_state(b, BINDING_ADOPTED);
 	if (b->rollback == ROLLBACK_NONE)
 		binding_problem(b, "%s", "");
 	b->rollback = b->rollback == ROLLBACK_BACK ? ROLLBACK_BACK : ROLLBACK_NONE;
-	if (b->published_ms || was_late)
+	if (b->fresh || was_late)
 		binding_event(b, EVENT_ADOPTED,
 			      "The server on port %u serves the certificate of volume %s",
 			      b->spec.attributes.probe_port, b->spec.ref.name);
+	b->fresh = false;
 	reload_adopted(b);
 }
 
@@ -122,12 +123,13 @@ static void tell_outcome(struct binding *b)
 /* The window is over and the new leaf was not seen. */
 static void window_over(struct binding *b)
 {
+	b->probe_gap_ms = LATE_GAP_FIRST_MS;
 	if (b->rollback == ROLLBACK_BACK) {
 		rollback_forward(b);
+		adoption_go_on(b);
 		return;
 	}
 	tell_outcome(b);
-	b->probe_gap_ms = LATE_GAP_FIRST_MS;
 	/* A newer pair that waits goes first; else the server is told again. */
 	if (!b->want && b->reload && b->again < SIGNALS_AGAIN &&
 	    b->last_result != PROBE_NO_CONNECTION) {
@@ -231,8 +233,13 @@ static void probe_now(struct binding *b)
 	struct err e;
 
 	b->probe_at_ms = -1;
-	if (b->probe || b->find)
+	if (b->probe)
 		return;
+	if (b->find) {
+		/* The hand has yet to answer another question. */
+		adoption_go_on(b);
+		return;
+	}
 	if (!b->spec.address[0]) {
 		not_adopted(b, PROBE_NO_CONNECTION);
 		return;

@@ -68,6 +68,11 @@ void binding_find_process(struct binding *b, hand_done_fn done)
 		log_debug("process.unknown", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 }
 
+int32_t binding_owes(const struct binding *b)
+{
+	return b->reload && b->spec.container_id[0] ? b->spec.attributes.signal : 0;
+}
+
 bool binding_problem(struct binding *b, const char *fmt, ...)
 {
 	char text[PROBLEM_MAX];
@@ -195,8 +200,10 @@ struct binding *binding_free(struct binding *b)
 
 void binding_update(struct binding *b, const struct binding_spec *spec)
 {
+	/* Where no container was chosen, nothing but running tells that one began. */
 	bool restarted =
-	    spec->container_id[0] && strcmp(spec->container_id, b->spec.container_id) != 0;
+	    (spec->container_id[0] && strcmp(spec->container_id, b->spec.container_id) != 0) ||
+	    (spec->running && !b->spec.running);
 
 	memcpy(b->spec.address, spec->address, sizeof(b->spec.address));
 	memcpy(b->spec.container_id, spec->container_id, sizeof(b->spec.container_id));

@@ -70,6 +70,7 @@ struct binding {
 	int64_t probe_until_ms; /* end of this adoption window */
 	int64_t probe_gap_ms;
 	int64_t published_ms; /* monotonic: the rename */
+	bool fresh;           /* published and not seen served yet: its adoption is counted */
 	unsigned broken;      /* in a row */
 	unsigned again;       /* signals sent again for this generation */
 	enum probe_result last_result;
@@ -188,6 +189,8 @@ struct hand_request binding_request(const struct binding *b, enum hand_op op);
 struct hand_request binding_process_request(const struct binding *b, enum hand_op op);
 /* Asks which process that is; b->find is under way then, unless nobody can be asked about. */
 void binding_find_process(struct binding *b, hand_done_fn done);
+/* The signal that is owed after a swap now; 0: none, nobody runs who could be signalled. */
+int32_t binding_owes(const struct binding *b);
 /* Bits of enum hand_mark, here and in the hand's record. */
 void binding_mark(struct binding *b, uint32_t marks);
 /* For calls whose answer changes nothing. */

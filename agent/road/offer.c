@@ -164,6 +164,7 @@ static void published(struct binding *b, const struct hand_reply *reply)
 		binding_watch_damage(b);
 	if (!reply->changed && !first)
 		return;
+	b->fresh = true;
 	tell_rotated(b, first);
 	binding_set_state(b, BINDING_DELIVERED);
 	adoption_swapped(b);
@@ -219,7 +220,7 @@ static int send_publish(struct binding *b, const struct offer *o, struct content
 	p->leaf = o->verdict->leaf.leaf;
 	p->not_after_s = o->verdict->leaf.not_after_s;
 	p->owner = b->spec.owner;
-	p->owed_signal = b->reload && b->spec.container_id[0] ? b->spec.attributes.signal : 0;
+	p->owed_signal = binding_owes(b);
 	p->allow_lower = o->reset;
 	if (payload_write(content, &memfd, e) < 0)
 		return -1;

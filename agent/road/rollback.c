@@ -7,15 +7,21 @@
 #include "base/log.h"
 #include "report/counts.h"
 
+/* The new pair stays, and is looked at again as before. */
+static void not_rolled_back(struct binding *b, const struct err *e)
+{
+	log_error("volume.not_rolled_back", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(e));
+	b->rollback = ROLLBACK_FORWARD;
+	adoption_go_on(b);
+}
+
 static void on_rolled_back(void *arg, const struct hand_reply *reply, int memfd _unused_)
 {
 	struct binding *b = arg;
 
 	b->call = NULL;
 	if (reply->err.kind != ERR_NONE) {
-		log_error("volume.not_rolled_back", L_STR(LOG_VOLUME, b->spec.ref.name),
-			  L_ERR(&reply->err));
-		b->rollback = ROLLBACK_FORWARD;
+		not_rolled_back(b, &reply->err);
 		binding_go_on(b);
 		return;
 	}
@@ -40,13 +46,10 @@ static void roll_back(struct binding *b)
 	struct hand_request rq = binding_request(b, HAND_ROLL_BACK);
 	struct err e;
 
-	if (b->call)
-		return;
+	rq.roll_back.owed_signal = binding_owes(b);
 	b->rollback = ROLLBACK_BACK;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_rolled_back, b, &b->call, &e) < 0) {
-		log_error("volume.not_rolled_back", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
-		b->rollback = ROLLBACK_FORWARD;
-	}
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_rolled_back, b, &b->call, &e) < 0)
+		not_rolled_back(b, &e);
 }
 
 /* The conditions of a rollback, but for the process, which the hand is asked about. */

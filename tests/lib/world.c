@@ -148,7 +148,8 @@ static void do_publish(struct world *w, struct world_volume *v, const struct han
 	v->has_record = true;
 }
 
-static void do_roll_back(struct world_volume *v, struct hand_reply *reply)
+static void do_roll_back(struct world_volume *v, const struct hand_request *rq,
+			 struct hand_reply *reply)
 {
 	struct record *r = &v->record;
 
@@ -163,6 +164,7 @@ static void do_roll_back(struct world_volume *v, struct hand_reply *reply)
 	r->leaf = r->previous_leaf;
 	r->not_after_s = r->previous_not_after_s;
 	r->previous[0] = '\0';
+	r->owed_signal = rq->roll_back.owed_signal;
 	v->swaps++;
 }
 
@@ -204,7 +206,7 @@ static void answer_hand(struct world *w, struct world_job *j)
 	if (j->request.op == HAND_PUBLISH)
 		do_publish(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_ROLL_BACK)
-		do_roll_back(v, &reply);
+		do_roll_back(v, &j->request, &reply);
 	else if (j->request.op == HAND_FIND || j->request.op == HAND_SIGNAL)
 		do_process(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_VERIFY)
@@ -265,6 +267,7 @@ static int hand_send(void *arg, const struct hand_request *request, int memfd, h
 	j->kind = JOB_HAND;
 	j->request = *request;
 	j->hand_done = done;
+	j->due_ms += w->hand_ms[request->op];
 	if (ret)
 		*ret = (struct hand_call *)j;
 	return 0;
@@ -671,12 +674,27 @@ void world_pod(struct world *w, unsigned n, const char *const *attributes)
 	free(s);
 }
 
-struct world_volume *world_volume(struct world *w, unsigned n)
+struct world_volume *world_volume_named(struct world *w, unsigned n, const char *name)
 {
-	struct volume_ref ref = {.name = "tls"};
+	struct volume_ref ref = {0};
 
 	pod_uid(n, ref.pod_uid);
+	snprintf(ref.name, sizeof(ref.name), "%s", name);
 	return volume_of(w, &ref);
+}
+
+struct world_volume *world_volume(struct world *w, unsigned n)
+{
+	return world_volume_named(w, n, "tls");
+}
+
+void world_trouble(struct world *w, const char *secret, const struct err *e)
+{
+	struct world_secret *s = world_secret(w, secret);
+
+	must(s->watched, "nobody watches this Secret");
+	s->callbacks.on_trouble(s->arg, e);
+	world_settle(w);
 }
 
 unsigned world_count_events(const struct world *w, enum event_reason reason)

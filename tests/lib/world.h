@@ -69,7 +69,8 @@ struct world {
 	bool hand_away;
 	unsigned reviews;
 	uint32_t random;
-	int64_t handshake_ms;    /* how long a probe takes */
+	int64_t handshake_ms;      /* how long a probe takes */
+	int64_t hand_ms[HAND_OPS]; /* how long the hand takes for each operation */
 	bool torn;               /* a swap came while a server was reading: principle 5 is broken */
 	int64_t server_reads_ms; /* how long a server takes to read its files after a signal */
 };
@@ -88,6 +89,10 @@ struct world_secret *world_secret(struct world *w, const char *name);
 void world_pod(struct world *w, unsigned n, const char *const *attributes);
 struct binding_spec *world_spec(unsigned n, const char *const *attributes); /* malloc'ed */
 struct world_volume *world_volume(struct world *w, unsigned n);
+/* Another volume of that pod. */
+struct world_volume *world_volume_named(struct world *w, unsigned n, const char *name);
+/* The API server cannot be asked about this Secret; e NULL: it can again. */
+void world_trouble(struct world *w, const char *secret, const struct err *e);
 
 /* Answers everything that is asked now, without moving the clock. */
 void world_settle(struct world *w);
