@@ -143,17 +143,15 @@ static void server_that_is_away_ends_with_one(void **state _unused_)
 
 static void kubeconfig_may_name_its_files_by_relative_paths(void **state _unused_)
 {
+	static const char script[] = "cd \"$1\" && sed 's#/.*/ca.crt#ca.crt#' \"$2\" > relative && "
+				     "exec \"$0\" init --kubeconfig relative --secret web-tls "
+				     "--dir volume --timeout 10s";
 	_cleanup_program_ struct program p = {0};
 	_cleanup_pair_ struct pki_pair pair;
 
 	in_pod_rotate(&pod, NULL, &pair);
 	assert_int_equal(
-	    program_run(&p, NULL,
-			WORDS("/bin/sh", "-c",
-			      "cd \"$1\" && sed 's#/.*/ca.crt#ca.crt#' \"$2\" > relative && "
-			      "exec \"$0\" init --kubeconfig relative --secret web-tls "
-			      "--dir volume --timeout 10s",
-			      certhup, pod.dir, pod.kubeconfig)),
+	    program_run(&p, NULL, WORDS("/bin/sh", "-c", script, certhup, pod.dir, pod.kubeconfig)),
 	    0);
 	assert_true(in_pod_holds(&pod, "tls.crt", pair.tls_crt, 0));
 }
