@@ -47,6 +47,7 @@ struct binding {
 	/* What is wanted. */
 	bool want;          /* a newer content may wait: read again as soon as the gates are open */
 	bool force;         /* publish also what is there already: it was damaged */
+	bool half_done;     /* a publish failed after the swap: what follows it is still owed */
 	int64_t news_ms;    /* monotonic: when the waiting version had been read; -1 none */
 	bool asked_to_wait; /* splay or settle held this version back: no latency is counted */
 	int64_t hold_until_ms; /* splay or retry; 0 none */

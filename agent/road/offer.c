@@ -146,7 +146,9 @@ static void tell_rotated(struct binding *b, bool first)
 static void published(struct binding *b, const struct hand_reply *reply)
 {
 	bool first = !b->has_record;
+	bool changed = reply->changed || b->half_done;
 
+	b->half_done = false;
 	count_latency(b, reply->renamed_mono_ms);
 	b->record = reply->record;
 	b->has_record = true;
@@ -157,12 +159,12 @@ static void published(struct binding *b, const struct hand_reply *reply)
 	b->published_ms = reply->renamed_mono_ms;
 	backoff_init(&b->retry, LIMIT_HAND_CONNECT_MIN_MS, LIMIT_BACKOFF_MAX_MS, 0);
 	binding_problem(b, "%s", "");
-	metric_add(&count_rotations, 1, M_LABELS(reply->changed ? "published" : "unchanged"));
+	metric_add(&count_rotations, 1, M_LABELS(changed ? "published" : "unchanged"));
 	metric_set(&count_not_after, (double)b->record.not_after_s,
 		   M_LABELS(b->spec.pod_namespace, b->spec.attributes.secret, "file"));
 	if (first)
 		binding_watch_damage(b);
-	if (!reply->changed && !first)
+	if (!changed && !first)
 		return;
 	b->fresh = true;
 	tell_rotated(b, first);
@@ -197,10 +199,12 @@ static void on_published(void *arg, const struct hand_reply *reply, int memfd _u
 	struct binding *b = arg;
 
 	b->call = NULL;
-	if (reply->err.kind == ERR_NONE)
+	if (reply->err.kind == ERR_NONE) {
 		published(b, reply);
-	else
+	} else {
+		b->half_done = b->half_done || reply->changed;
 		not_published(b, &reply->err);
+	}
 	binding_go_on(b);
 }
 

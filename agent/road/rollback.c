@@ -48,6 +48,7 @@ static void roll_back(struct binding *b)
 
 	rq.roll_back.owed_signal = binding_owes(b);
 	b->rollback = ROLLBACK_BACK;
+	rq.roll_back.owed_signal = b->spec.container_id[0] ? b->spec.attributes.signal : 0;
 	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_rolled_back, b, &b->call, &e) < 0)
 		not_rolled_back(b, &e);
 }

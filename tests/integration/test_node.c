@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -253,6 +254,35 @@ static void pod_whose_work_is_over_leaves_no_record(void **state)
 	node_pod_delete(&pod);
 }
 
+/* Principle 5, with a real process: it takes 1.5 s between reading certificate and key, and new pairs come all the time. */
+static void server_that_reads_slowly_never_reads_a_mixed_pair(void **state)
+{
+	struct node_scene *n = scene(state);
+	struct pki_pair pairs[12] = {0};
+	const struct timespec pace = {.tv_nsec = 400000000};
+	struct node_pod pod;
+
+	node_put_secret(n, "web-tls", &pairs[0]);
+	node_pod_make(
+	    n, 1, "{\"tls\":{\"secret\":\"web-tls\",\"reload\":\"signal:HUP\",\"settle\":\"4s\"}}",
+	    &pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(&pod, &pairs[0], SOON_MS));
+	node_pod_run_slow(&pod);
+	for (size_t i = 1; i < ARRAY_LEN(pairs); i++) {
+		node_put_secret(n, "web-tls", &pairs[i]);
+		nanosleep(&pace, NULL);
+	}
+	assert_true(node_pod_is(&pod, "notified", &pairs[ARRAY_LEN(pairs) - 1], 2 * SOON_MS));
+	for (int i = 0; i < 1000 && !strstr(program_out(&pod.nginx), "RELOADED\nRELOADED"); i++)
+		usleep(10000);
+	assert_non_null(strstr(program_out(&pod.nginx), "RELOADED"));
+	assert_null(strstr(program_out(&pod.nginx), "MIXED"));
+	node_pod_delete(&pod);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		pki_pair_done(&pairs[i]);
+}
+
 /* Principle 12, and F1: it is told to end while it delivers, and what is there stays whole. */
 static void F1_files_stay_when_the_agent_ends(void **state)
 {
@@ -311,6 +341,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(pod_that_goes_leaves_no_record, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pod_whose_work_is_over_leaves_no_record, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(server_that_reads_slowly_never_reads_a_mixed_pair,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(F1_files_stay_when_the_agent_ends, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(F3_second_agent_does_not_write, set_up, tear_down),
 	};

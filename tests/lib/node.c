@@ -263,19 +263,12 @@ static void write_nginx_config(const struct node_pod *p, const char *dir, char *
 	fclose(f);
 }
 
-void node_pod_run(struct node_pod *p)
+/* Starts the server in the cgroup of the pod's container. */
+static void start_in_pod(struct node_pod *p, const char *const *words)
 {
 	static const struct program_options options = {.before = join_group};
-	struct fingerprint leaf;
-	int64_t end = now_ms() + HEAD_READY_MS;
-	char dir[2 * NODE_PATH];
 	char group[256];
-	char config[3 * NODE_PATH];
 
-	p->port = (uint16_t)(20000 + strtoul(p->name + 4, NULL, 10));
-	snprintf(dir, sizeof(dir), "%s/nginx-%s", p->node->root, p->name);
-	make_dir(dir, 0755);
-	write_nginx_config(p, dir, config, sizeof(config));
 	if (p->node->has_cgroups) {
 		snprintf(group, sizeof(group), "kubepods/burstable/pod%s/%s", p->uid,
 			 p->container_id);
@@ -283,10 +276,44 @@ void node_pod_run(struct node_pod *p)
 			 test_cgroup_make(&p->node->cgroups, group));
 	}
 	memcpy(next_group, p->cgroup, sizeof(next_group));
-	program_start(&p->nginx, &options, WORDS("/usr/sbin/nginx", "-p", dir, "-c", config));
+	program_start(&p->nginx, &options, words);
+}
+
+void node_pod_run(struct node_pod *p)
+{
+	struct fingerprint leaf;
+	int64_t end = now_ms() + HEAD_READY_MS;
+	char dir[2 * NODE_PATH];
+	char config[3 * NODE_PATH];
+
+	p->port = (uint16_t)(20000 + strtoul(p->name + 4, NULL, 10));
+	snprintf(dir, sizeof(dir), "%s/nginx-%s", p->node->root, p->name);
+	make_dir(dir, 0755);
+	write_nginx_config(p, dir, config, sizeof(config));
+	start_in_pod(p, WORDS("/usr/sbin/nginx", "-p", dir, "-c", config));
 	while (!node_pod_serves(p, NULL, &leaf)) {
 		if (now_ms() > end)
 			fail_msg("nginx does not serve: %s", program_err(&p->nginx));
+		nap();
+	}
+	node_pod_tell(p, "Running", true);
+}
+
+void node_pod_run_slow(struct node_pod *p)
+{
+	int64_t end = now_ms() + HEAD_READY_MS;
+	char server[512];
+	char port[16];
+
+	/* "BUILD/certhup" -> "BUILD/tests/tools/eager-server" */
+	program_path("certhup", server, sizeof(server));
+	snprintf(strrchr(server, '/'), 64, "/tests/tools/eager-server");
+	p->port = (uint16_t)(20000 + strtoul(p->name + 4, NULL, 10));
+	snprintf(port, sizeof(port), "%u", p->port);
+	start_in_pod(p, WORDS(server, port, p->volume, "slow"));
+	while (!strstr(program_out(&p->nginx), "READY")) {
+		if (now_ms() > end)
+			fail_msg("the server does not start: %s", program_err(&p->nginx));
 		nap();
 	}
 	node_pod_tell(p, "Running", true);

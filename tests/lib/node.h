@@ -56,6 +56,8 @@ void node_put_secret(struct node_scene *n, const char *name, struct pki_pair *re
 void node_pod_make(struct node_scene *n, unsigned number, const char *wishes, struct node_pod *ret);
 /* Starts an nginx with mutual TLS from the volume in the pod's cgroup, and says so in the pod's status. */
 void node_pod_run(struct node_pod *p);
+/* The same with a server that takes 1.5 s to read its pair when it is signalled, and says so when it is a mixed one. */
+void node_pod_run_slow(struct node_pod *p);
 /* The pod's status as it is now: phase and whether its container runs. */
 void node_pod_tell(struct node_pod *p, const char *phase, bool running);
 void node_pod_delete(struct node_pod *p);
