@@ -146,7 +146,7 @@ static struct node_options node_options(const struct settings *s, const char *co
 }
 
 /* A head that was started as root becomes another user; any head drops what it may do. */
-static int put_on_sandbox(const struct settings *s, const struct node *n, struct err *e)
+static int put_on_sandbox(const struct settings *s, struct node *n, struct err *e)
 {
 	const char *reads[NODE_READ_DIRS_MAX + 1] = {NULL};
 	static const char *const writes[] = {NULL};
@@ -162,6 +162,7 @@ static int put_on_sandbox(const struct settings *s, const struct node *n, struct
 	node_read_dirs(n, reads);
 	if (sandbox_head(&head, &report, e) < 0)
 		return err_add(e, "sandbox");
+	node_set_sandbox(n, report.seccomp, report.landlock);
 	if (!report.seccomp || !report.landlock)
 		log_warn("sandbox.weak",
 			 L_STR(LOG_MESSAGE, report.seccomp ? "this kernel has no Landlock"

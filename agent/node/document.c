@@ -78,6 +78,16 @@ static void on_binding(void *arg, const struct binding_view *view)
 	}
 }
 
+static int set_weak(struct json *doc, const char *const *weak)
+{
+	struct json *list = json_new_array();
+
+	for (; list && *weak; weak++)
+		if (json_append_string(list, *weak) < 0)
+			list = json_free(list);
+	return list ? json_set(doc, "weak", list) : -1;
+}
+
 static int build(struct road *road, const struct document_facts *facts, struct json *doc)
 {
 	struct walk w = {.bindings = json_new_array(), .troubled = true};
@@ -97,7 +107,10 @@ static int build(struct road *road, const struct document_facts *facts, struct j
 		json_free(w.bindings);
 		return -1;
 	}
-	return json_set(doc, "bindings", w.bindings) < 0 || w.failed ? -1 : 0;
+	return set_weak(doc, facts->weak) < 0 || json_set(doc, "bindings", w.bindings) < 0 ||
+		       w.failed
+		   ? -1
+		   : 0;
 }
 
 int document_write(struct road *road, const struct document_facts *facts, struct buf *body,

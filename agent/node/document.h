@@ -14,6 +14,8 @@ struct document_facts {
 	const char *why; /* not ready: a sentence */
 	bool hand_up;
 	bool api_up;
+	const char *const
+	    *weak; /* sentences about protection that the kernel does not give, NULL-terminated */
 };
 
 /* Appends the JSON document of all bindings, troubles first. */

@@ -30,15 +30,18 @@ struct node {
 	struct loop_signal *term, *interrupt;
 	char read_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX];
 	size_t read_dir_count;
+	bool head_seccomp, head_landlock, hand_seccomp, hand_landlock;
 	bool failed; /* end with -1 */
 	struct err why;
 };
 
-static void on_hand_up(void *arg, const struct hand_reply *hello _unused_)
+static void on_hand_up(void *arg, const struct hand_reply *hello)
 {
 	struct node *n = arg;
 
 	log_info("hand.up");
+	n->hand_seccomp = hello->seccomp;
+	n->hand_landlock = hello->landlock_abi > 0;
 	metric_set(&count_hand_up, 1, NULL);
 	road_hand_up(n->road);
 }
@@ -98,12 +101,30 @@ static void before_metrics(void *arg _unused_)
 	counts_process();
 }
 
+/* F9: what protects less on this kernel is said, not hidden. */
+static void list_weak(const struct node *n, const char *ret[static 5])
+{
+	size_t count = 0;
+
+	if (!n->head_seccomp)
+		ret[count++] = "certhup node runs without a seccomp filter";
+	if (!n->head_landlock)
+		ret[count++] = "certhup node runs without Landlock";
+	if (link_is_up(n->link) && !n->hand_seccomp)
+		ret[count++] = "certhup-hand runs without a seccomp filter";
+	if (link_is_up(n->link) && !n->hand_landlock)
+		ret[count++] = "certhup-hand runs without Landlock";
+	ret[count] = NULL;
+}
+
 static int write_status(void *arg, struct buf *body, struct err *e)
 {
 	struct node *n = arg;
 	char why[PAGE_WHY_MAX] = "";
-	struct document_facts facts = {.node = n->options.node_name, .why = why};
+	const char *weak[5];
+	struct document_facts facts = {.node = n->options.node_name, .why = why, .weak = weak};
 
+	list_weak(n, weak);
 	facts.ready = is_ready(n, why);
 	facts.hand_up = link_is_up(n->link);
 	facts.api_up = k8s_client_is_up(n->client);
@@ -220,6 +241,12 @@ int node_run(struct node *n, struct err *e)
 		return -1;
 	}
 	return 0;
+}
+
+void node_set_sandbox(struct node *n, bool seccomp, bool landlock)
+{
+	n->head_seccomp = seccomp;
+	n->head_landlock = landlock;
 }
 
 void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS_MAX + 1])

@@ -50,6 +50,9 @@ int node_new(const struct node_options *options, struct node **ret, struct err *
  */
 int node_run(struct node *n, struct err *e) _must_check_;
 
+/* What the head's sandbox could put on, for the status document. */
+void node_set_sandbox(struct node *n, bool seccomp, bool landlock);
+
 #define NODE_READ_DIRS_MAX 4
 
 /* The directories that are read again later (token, CA): what the sandbox has to leave open. NULL-terminated; borrowed. */

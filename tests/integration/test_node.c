@@ -64,6 +64,7 @@ static void volume_follows_its_secret(void **state)
 	struct node_scene *n = scene(state);
 	_cleanup_pair_ struct pki_pair first = {0};
 	_cleanup_pair_ struct pki_pair second = {0};
+	_cleanup_free_ char *status = NULL;
 	struct node_pod pod;
 
 	node_put_secret(n, "web-tls", &first);
@@ -73,6 +74,8 @@ static void volume_follows_its_secret(void **state)
 	node_put_secret(n, "web-tls", &second);
 	assert_true(node_pod_has(&pod, &second, SOON_MS));
 	assert_true(node_pod_event(&pod, "CertificateRotated", SOON_MS));
+	status = node_status(n);
+	assert_non_null(strstr(status, "\"weak\":"));
 	node_pod_delete(&pod);
 }
 
