@@ -115,7 +115,8 @@
 #define LIMIT_DURATION_MS                                                                          \
 	(24 * 60 * MINUTE_MS)          /* longest splay, settle, min-interval that a pod may ask */
 #define LIMIT_PROBE_MS (5 * SECOND_MS) /* one handshake */
-#define LIMIT_PROBES 32                /* handshakes under way at once */
+#define LIMIT_PROBES 128               /* handshakes under way at once, of 100 KiB each ... */
+#define LIMIT_PROBES_NAMESPACE 32      /* ... and of one namespace's servers, which may be slow */
 #define LIMIT_PROBE_BYTES (80 * KIB)   /* of a server: a chain, and the names of many CAs */
 #define LIMIT_PROBE_DH_BITS 4096       /* of a server's own Diffie-Hellman prime */
 #define LIMIT_ROLLBACK_PROBE_AGE_MS                                                                \

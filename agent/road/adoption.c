@@ -158,11 +158,37 @@ static void not_adopted(struct binding *b, enum probe_result result)
 static const char *const result_labels[] = {
     [PROBE_SEEN] = "seen", [PROBE_NO_CONNECTION] = "no_connection", [PROBE_BROKEN] = "broken"};
 
+static bool is_probing(const struct binding *b)
+{
+	return b->probe || b->before_probe;
+}
+
+static void end_probe(struct binding *b, struct probe **probe)
+{
+	if (!*probe)
+		return;
+	*probe = b->road->ops->probe_cancel(b->road->arg, *probe);
+	if (!is_probing(b))
+		LIST_REMOVE(b, in_probing);
+}
+
+/* A slow server holds its place: those of one namespace leave some to the others. */
+static bool has_place(const struct binding *b)
+{
+	const struct binding *other;
+	size_t count = 0;
+
+	LIST_FOREACH (other, &b->road->probing, in_probing)
+		if (strcmp(other->spec.pod_namespace, b->spec.pod_namespace) == 0)
+			count += other->probe && other->before_probe ? 2 : 1;
+	return count < LIMIT_PROBES_NAMESPACE;
+}
+
 static void on_probe(void *arg, const struct probe_report *report)
 {
 	struct binding *b = arg;
 
-	b->probe = b->road->ops->probe_cancel(b->road->arg, b->probe);
+	end_probe(b, &b->probe);
 	content_done(&b->client_pair);
 	metric_add(&count_probes, 1, M_LABELS(result_labels[report->result]));
 	if (report->result == PROBE_SEEN && fingerprint_equal(&report->leaf, &b->record.leaf)) {
@@ -200,8 +226,11 @@ static int start_probe(struct binding *b, probe_done_fn done, struct probe **ret
 				      .alpn = a->probe_alpn[0] ? a->probe_alpn : NULL};
 	const struct content_file *cert = file_of(b, "tls.crt");
 	const struct content_file *key = file_of(b, "tls.key");
+	bool was_probing = is_probing(b);
 	struct err e;
 
+	if (!has_place(b))
+		return -1;
 	memcpy(target.address, b->spec.address, sizeof(target.address));
 	if (cert && key) {
 		target.client_cert = &cert->bytes;
@@ -212,7 +241,17 @@ static int start_probe(struct binding *b, probe_done_fn done, struct probe **ret
 			 L_INT(LOG_PORT, a->probe_port), L_ERR(&e));
 		return -1;
 	}
+	if (!was_probing)
+		LIST_INSERT_HEAD(&b->road->probing, b, in_probing);
 	return 0;
+}
+
+static void begin_probe(struct binding *b)
+{
+	if (start_probe(b, on_probe, &b->probe) == 0)
+		return;
+	content_done(&b->client_pair);
+	adoption_go_on(b);
 }
 
 static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
@@ -223,8 +262,7 @@ static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
 	b->find = NULL;
 	if (reply->err.kind == ERR_NONE && payload_read(memfd, &b->client_pair, &e) < 0)
 		log_warn("probe.unpaired", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
-	if (start_probe(b, on_probe, &b->probe) < 0)
-		adoption_go_on(b);
+	begin_probe(b);
 }
 
 static void probe_now(struct binding *b)
@@ -244,11 +282,10 @@ static void probe_now(struct binding *b)
 		not_adopted(b, PROBE_NO_CONNECTION);
 		return;
 	}
-	if (b->spec.attributes.probe_client &&
+	if (b->spec.attributes.probe_client && has_place(b) &&
 	    b->road->ops->hand_send(b->road->arg, &rq, -1, on_pair, b, &b->find, &e) == 0)
 		return;
-	if (start_probe(b, on_probe, &b->probe) < 0)
-		adoption_go_on(b);
+	begin_probe(b);
 }
 
 /* What was served right before the swap, without making it wait: only the old leaf says something. */
@@ -256,7 +293,7 @@ static void on_probe_before(void *arg, const struct probe_report *report)
 {
 	struct binding *b = arg;
 
-	b->before_probe = b->road->ops->probe_cancel(b->road->arg, b->before_probe);
+	end_probe(b, &b->before_probe);
 	if (report->result != PROBE_SEEN)
 		return;
 	if (fingerprint_equal(&report->leaf, &b->evidence.leaf))
@@ -270,7 +307,7 @@ void adoption_before_swap(struct binding *b)
 	const struct evidence *ev = &b->evidence;
 
 	if (!b->spec.attributes.probe_port || !b->spec.attributes.rollback || !b->spec.address[0] ||
-	    b->probe || ev->at_ms < 0 || !fingerprint_equal(&ev->leaf, &b->record.leaf))
+	    is_probing(b) || ev->at_ms < 0 || !fingerprint_equal(&ev->leaf, &b->record.leaf))
 		return;
 	(void)!start_probe(b, on_probe_before, &b->before_probe);
 }
@@ -302,8 +339,7 @@ void adoption_begin(struct binding *b, int64_t window_ms)
 		log_error("probe.failed", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 		return;
 	}
-	if (b->probe)
-		b->probe = ops->probe_cancel(b->road->arg, b->probe);
+	end_probe(b, &b->probe);
 	content_done(&b->client_pair);
 	b->broken = 0;
 	b->last_result = PROBE_NO_CONNECTION;
@@ -316,10 +352,8 @@ void adoption_stop(struct binding *b)
 {
 	const struct road_ops *ops = b->road->ops;
 
-	if (b->probe)
-		b->probe = ops->probe_cancel(b->road->arg, b->probe);
-	if (b->before_probe)
-		b->before_probe = ops->probe_cancel(b->road->arg, b->before_probe);
+	end_probe(b, &b->probe);
+	end_probe(b, &b->before_probe);
 	if (b->find)
 		b->find = ops->hand_cancel(b->find);
 	if (b->probe_timer)

@@ -30,6 +30,7 @@ struct binding {
 	LIST_ENTRY(binding) in_road;
 	LIST_ENTRY(binding) in_supply;
 	LIST_ENTRY(binding) in_reload;
+	LIST_ENTRY(binding) in_probing; /* while it has a probe under way */
 	struct road *road;
 	struct binding_spec spec;
 	struct supply *supply;
@@ -161,6 +162,7 @@ struct road {
 	LIST_HEAD(, binding) bindings;
 	LIST_HEAD(, supply) supplies;
 	LIST_HEAD(, reload) reloads;
+	LIST_HEAD(, binding) probing;
 	LIST_HEAD(, right) rights;
 	LIST_HEAD(, orphan) orphans; /* records whose bindings were not told yet */
 	size_t count;

@@ -306,12 +306,15 @@ static int start_probe(void *arg, const struct probe_target *target, probe_done_
 	j->probe_done = done;
 	j->due_ms += w->handshake_ms;
 	see(w, j);
+	if (++w->probing > w->probing_most)
+		w->probing_most = w->probing;
 	*ret = (struct probe *)j;
 	return 0;
 }
 
-static struct probe *probe_cancel(void *arg _unused_, struct probe *p)
+static struct probe *probe_cancel(void *arg, struct probe *p)
 {
+	((struct world *)arg)->probing--;
 	return cancel_job((struct world_job *)p);
 }
 

@@ -69,8 +69,9 @@ struct world {
 	bool hand_away;
 	unsigned reviews;
 	uint32_t random;
-	int64_t handshake_ms;      /* how long a probe takes */
-	int64_t hand_ms[HAND_OPS]; /* how long the hand takes for each operation */
+	int64_t handshake_ms;           /* how long a probe takes */
+	int64_t hand_ms[HAND_OPS];      /* how long the hand takes for each operation */
+	unsigned probing, probing_most; /* handshakes under way now, and at most so far */
 	bool torn;               /* a swap came while a server was reading: principle 5 is broken */
 	int64_t server_reads_ms; /* how long a server takes to read its files after a signal */
 };

@@ -615,6 +615,45 @@ static void fifty_pods_share_one_secret(void **state)
 	}
 }
 
+/* The look before a swap goes on while the publish fails and is tried again. */
+static void one_look_before_a_swap_at_a_time(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	s->w.handshake_ms = LIMIT_PROBE_MS;
+	err_set(&v->refuse, ERR_CONFLICT, "the pod changes it");
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 3000);
+	assert_int_equal(s->w.probing, 1);
+	road_pod_gone(s->w.road, v->ref.pod_uid);
+	assert_int_equal(s->w.probing, 0);
+}
+
+/* A server that takes its time holds a place; all of one tenant's together leave places to others. */
+static void slow_servers_of_one_namespace_leave_places_to_others(void **state)
+{
+	struct scene *s = *state;
+	const unsigned pods = 2 * LIMIT_PROBES;
+
+	s->w.handshake_ms = LIMIT_PROBE_MS;
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	for (unsigned n = 1; n <= pods; n++) {
+		world_volume(&s->w, n)->server = SERVER_AWAY;
+		world_pod(&s->w, n, PROVEN);
+	}
+	world_turn(&s->w, LIMIT_SETTLE_PROBE_MS);
+	assert_in_range(s->w.probing_most, 1, LIMIT_PROBES_NAMESPACE);
+	world_turn(&s->w, 30 * MINUTE_MS);
+	for (unsigned n = 1; n <= pods; n++)
+		assert_int_equal(world_state(&s->w, n), BINDING_UNCONFIRMED);
+	for (unsigned n = 1; n <= pods; n++)
+		road_pod_gone(s->w.road, world_volume(&s->w, n)->ref.pod_uid);
+	assert_int_equal(s->w.probing, 0);
+}
+
 static void pod_that_goes_takes_its_record_along(void **state)
 {
 	struct scene *s = *state;
@@ -737,6 +776,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(process_without_handler_is_told_and_not_tried_again,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(fifty_pods_share_one_secret, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(slow_servers_of_one_namespace_leave_places_to_others,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(one_look_before_a_swap_at_a_time, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pod_that_goes_takes_its_record_along, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(record_of_a_pod_that_went_meanwhile_is_retired, set_up,
