@@ -31,6 +31,7 @@ class Scene:
         self.home = tempfile.mkdtemp(prefix="certhup-docs-")
         self.api, self.bin = os.path.join(self.home, "api"), os.path.join(self.home, "bin")
         self.env = dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}", CERTHUP_DOCS_API=self.api,
+                        KUBECONFIG=os.path.join(self.api, "kubeconfig"),
                         CERTHUP_DOCS_SERVER=os.path.join(build, "apiserver"), LC_ALL="C.UTF-8")
         self.processes, self.cgroup, self.volume = [], None, None
 
