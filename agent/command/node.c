@@ -205,7 +205,7 @@ const struct command command_node = {
 	     "or\nfinds at --hand-socket.",
     .options = options,
     .option_count = ARRAY_LEN(options),
-    .examples = "# On a node, with the node's own kubeconfig\n"
+    .examples = "# On a node, with a kubeconfig of the agent's own account\n"
 		"certhup node --node-name worker-1 --kubeconfig /etc/certhup/kubeconfig\n"
 		"# In a DaemonSet, with the hand in a container of its own\n"
 		"certhup node --hand-socket /run/certhup/hand.sock\n"

@@ -11,6 +11,8 @@
 #include "report/status.h"
 
 #include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #define PODS_DOWN_MS MINUTE_MS /* the pods' watch may be away this long before readiness is lost */
 
@@ -192,6 +194,9 @@ static int listen_everywhere(struct node *n, struct err *e)
 
 	if (metrics[0] && page_new(n->loop, metrics, &callbacks, n, &n->page, e) < 0)
 		return err_add(e, "metrics on %s", metrics);
+	/* Ours by default: a user that cannot make it gets the socket's own error. */
+	if (strcmp(status, NODE_STATUS_SOCKET) == 0)
+		(void)!mkdir(NODE_STATUS_DIR, 0755);
 	if (status[0] && status_server_new(n->loop, status, write_status, n, &n->status, e) < 0)
 		return err_add(e, "status socket %s", status);
 	return 0;

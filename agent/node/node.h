@@ -31,7 +31,8 @@ struct node_options {
 	struct gate_policy policy;
 };
 
-#define NODE_STATUS_SOCKET "/run/certhup/status.sock"
+#define NODE_STATUS_DIR "/run/certhup"
+#define NODE_STATUS_SOCKET NODE_STATUS_DIR "/status.sock"
 #define NODE_METRICS_LISTEN ":9402"
 
 /*
