@@ -80,19 +80,24 @@ static int ask(struct right *right, struct err *e)
 					      &right->review, e);
 }
 
-/* Answers that hold for nobody any more are dropped when a new one is made, so that their number follows the bindings'. */
+/* A yes that is over says nothing. After a no the next question follows at once: one that was not asked belongs to nobody. */
+static bool is_old(const struct right *right, int64_t now)
+{
+	int64_t kept_ms = right->until_ms + (right->allowed ? 0 : LIMIT_DENIED_MAX_MS);
+
+	return !right->review && kept_ms <= now;
+}
+
+/* Old answers are dropped when a new one is made, so that their number follows the bindings'. */
 static void drop_old(struct road *r)
 {
 	struct right *right = LIST_FIRST(&r->rights);
-	struct binding *b;
+	int64_t now = road_now(r);
 
 	while (right) {
 		struct right *next = LIST_NEXT(right, in_road);
-		bool used = right->review != NULL || right->until_ms > road_now(r);
 
-		LIST_FOREACH (b, &r->bindings, in_road)
-			used = used || find(r, b) == right;
-		if (!used) {
+		if (is_old(right, now)) {
 			LIST_REMOVE(right, in_road);
 			free(right);
 		}

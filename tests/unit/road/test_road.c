@@ -654,6 +654,46 @@ static void slow_servers_of_one_namespace_leave_places_to_others(void **state)
 	assert_int_equal(s->w.probing, 0);
 }
 
+static int64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void deliver_own_secret(struct scene *s, unsigned n)
+{
+	char name[32];
+	char wish[48];
+
+	snprintf(name, sizeof(name), "web-%u", n);
+	snprintf(wish, sizeof(wish), "secret=%s", name);
+	world_put_pair(&s->w, name, &s->pair[0], "100");
+	world_secret(&s->w, name)->allow = "";
+	world_pod(&s->w, n, (const char *const[]){wish, NULL});
+	world_settle(&s->w);
+	assert_true(holds(world_volume(&s->w, n), &s->pair[0]));
+}
+
+/* One more pod must not cost the head seconds because there are many answers already. */
+static void right_of_one_more_pod_is_asked_about_at_once(void **state)
+{
+	struct scene *s = *state;
+	const unsigned pods = 600;
+	int64_t before_ms;
+
+	world_hand_up(&s->w);
+	world_settle(&s->w);
+	for (unsigned n = 1; n <= pods; n++)
+		deliver_own_secret(s, n);
+	world_turn(&s->w, 2 * LIMIT_REVIEW_MS);
+	before_ms = cpu_ms();
+	deliver_own_secret(s, pods + 1);
+	assert_in_range(cpu_ms() - before_ms, 0, 100);
+	assert_int_equal(s->w.reviews, pods + 1);
+}
+
 static void pod_that_goes_takes_its_record_along(void **state)
 {
 	struct scene *s = *state;
@@ -779,6 +819,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(slow_servers_of_one_namespace_leave_places_to_others,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(one_look_before_a_swap_at_a_time, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(right_of_one_more_pod_is_asked_about_at_once, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(pod_that_goes_takes_its_record_along, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(record_of_a_pod_that_went_meanwhile_is_retired, set_up,
