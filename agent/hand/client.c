@@ -156,15 +156,21 @@ static void flush(struct hand_client *c)
 static void lose(struct hand_client *c, const struct err *e)
 {
 	struct hand_reply reply = {.magic = HAND_MAGIC, .err = *e};
+	struct hand_call *call;
 
 	c->lost = true;
 	reply.err.kind = ERR_UNAVAILABLE;
+	/* A callback may cancel another call, which is then left in the list without one. */
+	STAILQ_FOREACH (call, &c->queued, link)
+		call->sent = true;
 	STAILQ_CONCAT(&c->sent, &c->queued);
 	while (!STAILQ_EMPTY(&c->sent)) {
-		struct hand_call *call = STAILQ_FIRST(&c->sent);
-		hand_done_fn done = call->done;
-		void *arg = call->arg;
+		hand_done_fn done;
+		void *arg;
 
+		call = STAILQ_FIRST(&c->sent);
+		done = call->done;
+		arg = call->arg;
 		reply.op = call->request.op;
 		reply.id = call->request.id;
 		reply.last = 1;
