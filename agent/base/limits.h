@@ -24,13 +24,11 @@
 	40                  /* decimal digits; etcd's are 64 bit, the API promises no width        \
 			     */
 #define LIMIT_HOST_NAME 253 /* RFC 1035 */
-#define LIMIT_REASON 63     /* an Event's reason is at most 128; ours are short words */
 
 /* A volume's content. */
 #define LIMIT_FILES 16          /* files in one volume: a pair, CAs, bundles and a few keystores */
 #define LIMIT_FILE_NAME 253     /* NAME_MAX less room; a Secret's key has at most 253 */
 #define LIMIT_CONTENT (1 * MIB) /* a Secret's data in all: the API server's own maximum */
-#define LIMIT_DATA_KEYS LIMIT_FILES /* data keys of a Secret: each becomes a file */
 #define LIMIT_SWEEP_ENTRIES                                                                        \
 	4096 /* foreign directory entries that one sweep looks at: a pod may make 10^6 */
 #define LIMIT_BUDGET_NAMESPACE                                                                     \
@@ -102,6 +100,8 @@
 #define LIMIT_RSA_BITS 16384           /* larger moduli cost seconds */
 #define LIMIT_RSA_EXPONENT_BITS 32     /* of the public exponent, as other libraries have it */
 #define LIMIT_SANS 1000                /* names in one tls.crt */
+#define LIMIT_NOT_YET_VALID_MS                                                                     \
+	(60 * MINUTE_MS) /* between looks at a pair that begins later: clocks are set meanwhile */
 #define LIMIT_SKEW_S 300 /* a notBefore up to this far ahead is a clock, not a fault */
 
 /* Notify and prove. */

@@ -65,8 +65,7 @@ static void adopted(struct binding *b, int64_t not_after_s)
 	binding_find_process(b, on_evidence);
 	b->road->ops->timer_stop(b->probe_timer);
 	b->probe_at_ms = -1;
-	metric_set(&count_not_after, (double)not_after_s,
-		   M_LABELS(b->spec.pod_namespace, b->spec.attributes.secret, "served"));
+	supply_count_volumes(b->supply);
 	owed_is_served(b);
 	if (b->state == BINDING_ADOPTED)
 		return;
@@ -195,8 +194,10 @@ static void on_probe(void *arg, const struct probe_report *report)
 		adopted(b, report->not_after_s);
 		return;
 	}
-	if (report->result == PROBE_SEEN)
+	if (report->result == PROBE_SEEN) {
 		b->served_not_after_s = report->not_after_s;
+		supply_count_volumes(b->supply);
+	}
 	/* A signal that a restart left owed, and the new leaf is not served: now it is sent. */
 	if (b->record.owed_signal && b->reload && !b->signal_due && b->state == BINDING_DELIVERED) {
 		reload_due(b);

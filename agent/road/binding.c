@@ -249,7 +249,12 @@ void binding_watch_damage(struct binding *b)
 void binding_adopt(struct binding *b, const struct record *record, bool intact)
 {
 	b->adopted_record = true;
+	/* What was owed to the process is what the record says. */
+	b->signal_due = false;
 	if (!record) {
+		/* The hand knows nothing of what it wrote: it is written anew. */
+		b->want = b->want || b->has_record;
+		b->has_record = false;
 		binding_go_on(b);
 		return;
 	}
@@ -257,6 +262,7 @@ void binding_adopt(struct binding *b, const struct record *record, bool intact)
 	b->has_record = true;
 	binding_set_state(b, BINDING_DELIVERED);
 	supply_note(b->supply, record);
+	supply_count_volumes(b->supply);
 	binding_watch_damage(b);
 	if (!intact) {
 		b->force = true;

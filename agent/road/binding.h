@@ -42,8 +42,9 @@ struct binding {
 	bool has_record;
 	struct record record;
 	enum binding_state state;
-	int64_t since_ms; /* monotonic */
-	char problem[PROBLEM_MAX];
+	int64_t since_ms;          /* monotonic */
+	char problem[PROBLEM_MAX]; /* of its own; its supply may have one too */
+	bool trouble_told;         /* of the supply's trouble there was an Event */
 
 	/* What is wanted. */
 	bool want;          /* a newer content may wait: read again as soon as the gates are open */
@@ -97,11 +98,10 @@ struct supply {
 	struct gate_verdict verdict;
 	bool judged_ca, judged_temporary, judged_next; /* what else the verdict rests on */
 	bool reading;                                  /* a reread is under way */
-	bool troubled;                                 /* its watch is not up */
+	char trouble[PROBLEM_MAX];                     /* why it cannot be read; "" it can */
 	char high_uid[LIMIT_UID + 1];
 	char high_rv[LIMIT_RESOURCE_VERSION + 1]; /* the highest that was seen of this uid */
-	char low_rv[LIMIT_RESOURCE_VERSION + 1];  /* a lower one that was seen once; "" none */
-	int64_t low_ms;                           /* when */
+	int64_t low_ms;                           /* a lower one was read once, then; -1 none */
 	bool reset;                               /* proven: lower resourceVersions are right */
 	struct loop_timer *timer;
 	struct secret_object *held; /* while reviews are open: what they are about; owned */
@@ -170,6 +170,7 @@ struct road {
 	bool hand_up; /* and everything it holds has been adopted */
 	bool pods_synced;
 	struct hand_call *adopting;
+	struct loop_timer *adopt_again; /* after a hand that could not list its records */
 };
 
 static inline int64_t road_now(const struct road *r)
@@ -204,7 +205,7 @@ void binding_watch_damage(struct binding *b);
 /* offer.c: from a judged Secret to the swap. */
 void binding_offer(struct binding *b, const struct offer *offer);
 void binding_absent(struct binding *b);
-void binding_trouble(struct binding *b, const struct err *e); /* NULL: it is over */
+void binding_trouble(struct binding *b, const struct err *e);
 /* The pod's account may not get the Secret (e NULL), or could not be asked about; until_ms: when it is asked again. */
 void binding_denied(struct binding *b, int64_t until_ms, const struct err *e);
 /* Something that held it back may be over: reads again what is wanted. */
@@ -219,6 +220,8 @@ int supply_get(struct road *r, const char *namespace_, const char *name, struct 
 void supply_join(struct supply *s, struct binding *b);
 void supply_leave(struct binding *b); /* the last one frees the supply */
 void supply_read_again(struct supply *s);
+/* The oldest dates among the pods: of what is in the files, and of what was seen served. */
+void supply_count_volumes(const struct supply *s);
 /* What a record says was published already: nothing older may be. */
 void supply_note(struct supply *s, const struct record *record);
 void supply_hold(struct supply *s, const struct secret_object *secret); /* until supply_release */
@@ -233,7 +236,9 @@ enum right_answer {
 	RIGHT_NO,
 	RIGHT_UNKNOWN
 };
-enum right_answer right_check(struct binding *b, const struct secret_object *secret);
+/* ret_until_ms: how long a no holds. */
+enum right_answer right_check(struct binding *b, const struct secret_object *secret,
+			      int64_t *ret_until_ms);
 void right_forget(struct road *r);
 void right_leave(struct binding *b);
 
@@ -244,7 +249,7 @@ void reload_due(struct binding *b); /* this binding's process is to be signalled
 /* When the next swap may be: now or earlier means at once. */
 int64_t reload_swap_after(const struct binding *b);
 void reload_adopted(struct binding *b); /* the window may close early */
-void reload_hand_up(struct reload *l);
+void reload_go_on(struct binding *b);   /* what kept the signal back may be over */
 
 /* adoption.c */
 void adoption_begin(struct binding *b, int64_t window_ms);

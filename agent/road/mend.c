@@ -21,6 +21,7 @@ static void on_verified(void *arg, const struct hand_reply *reply, int memfd _un
 	} else if (reply->err.kind == ERR_NONE && reply->mended) {
 		metric_add(&count_repairs, 1, NULL);
 	}
+	reload_go_on(b);
 	binding_go_on(b);
 }
 
@@ -32,7 +33,8 @@ void binding_verify(struct binding *b)
 	b->verify_due = b->has_record;
 	if (!b->has_record || b->call || !b->road->hand_up)
 		return;
-	b->verify_due = false;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_verified, b, &b->call, &e) < 0)
+	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_verified, b, &b->call, &e) == 0)
+		b->verify_due = false;
+	else
 		log_warn("volume.unverified", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 }

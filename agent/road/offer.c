@@ -40,11 +40,25 @@ void binding_go_on(struct binding *b)
 		supply_read_again(b->supply);
 }
 
+/* Nothing but time mends this one, and no event will say so. */
+static void wait_until_valid(struct binding *b, const struct offer *o)
+{
+	int64_t valid_ms = (o->verdict->leaf.not_before_s - LIMIT_SKEW_S) * SECOND_MS;
+	int64_t wait_ms = valid_ms - clock_wall_ms(b->road->clock);
+
+	if (wait_ms < MINUTE_MS)
+		wait_ms = MINUTE_MS;
+	hold_until(b, road_now(b->road) +
+			  (wait_ms < LIMIT_NOT_YET_VALID_MS ? wait_ms : LIMIT_NOT_YET_VALID_MS));
+}
+
 static void reject(struct binding *b, const struct offer *o)
 {
 	const char *code = reason_code(o->verdict->reason);
 
 	b->want = false;
+	if (o->verdict->reason == REASON_NOT_YET_VALID)
+		wait_until_valid(b, o);
 	if (!binding_problem(b, "rejected (%s): %s. %s", code, o->verdict->detail,
 			     reason_advice(o->verdict->reason)) &&
 	    strcmp(b->told_rv, o->secret->resource_version) == 0)
@@ -106,15 +120,11 @@ void binding_absent(struct binding *b)
 
 void binding_trouble(struct binding *b, const struct err *e)
 {
-	if (!e) {
-		/* What was wanted meanwhile could not be read. */
-		binding_go_on(b);
+	if (b->trouble_told ||
+	    (e->kind != ERR_DENIED && e->kind != ERR_INVALID && e->kind != ERR_EXHAUSTED))
 		return;
-	}
-	if (!binding_problem(b, "%.300s", e->message))
-		return;
-	if (e->kind == ERR_DENIED || e->kind == ERR_INVALID || e->kind == ERR_EXHAUSTED)
-		binding_event(b, EVENT_SECRET_UNREADABLE, "%.900s", e->message);
+	b->trouble_told = true;
+	binding_event(b, EVENT_SECRET_UNREADABLE, "%.900s", e->message);
 }
 
 static void count_latency(const struct binding *b, int64_t renamed_ms)
@@ -160,8 +170,7 @@ static void published(struct binding *b, const struct hand_reply *reply)
 	backoff_init(&b->retry, LIMIT_HAND_CONNECT_MIN_MS, LIMIT_BACKOFF_MAX_MS, 0);
 	binding_problem(b, "%s", "");
 	metric_add(&count_rotations, 1, M_LABELS(changed ? "published" : "unchanged"));
-	metric_set(&count_not_after, (double)b->record.not_after_s,
-		   M_LABELS(b->spec.pod_namespace, b->spec.attributes.secret, "file"));
+	supply_count_volumes(b->supply);
 	if (first)
 		binding_watch_damage(b);
 	if (!changed && !first)
@@ -205,6 +214,7 @@ static void on_published(void *arg, const struct hand_reply *reply, int memfd _u
 		b->half_done = b->half_done || reply->changed;
 		not_published(b, &reply->err);
 	}
+	reload_go_on(b);
 	binding_go_on(b);
 }
 
@@ -263,7 +273,9 @@ static bool must_wait(struct binding *b)
 /* True when the pod's account may; else the answer comes later, or never. */
 static bool is_allowed(struct binding *b, const struct offer *o)
 {
-	switch (right_check(b, o->secret)) {
+	int64_t until_ms;
+
+	switch (right_check(b, o->secret, &until_ms)) {
 	case RIGHT_YES:
 		return true;
 	case RIGHT_ASKED:
@@ -271,6 +283,8 @@ static bool is_allowed(struct binding *b, const struct offer *o)
 		supply_hold(b->supply, o->secret);
 		return false;
 	case RIGHT_NO:
+		hold_until(b, until_ms);
+		b->denied = true;
 		return false;
 	case RIGHT_UNKNOWN:
 		break;
@@ -285,6 +299,9 @@ static bool is_known(struct binding *b, const struct fingerprint *f)
 	if (b->has_record && !b->force && fingerprint_equal(f, &b->record.content)) {
 		b->want = false;
 		b->news_ms = -1;
+		b->asked_to_wait = false;
+		b->splay_done = false;
+		b->hold_until_ms = 0;
 		binding_problem(b, "%s", "");
 		return true;
 	}

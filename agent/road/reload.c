@@ -51,6 +51,17 @@ static struct binding *any_due(const struct reload *l)
 	return NULL;
 }
 
+/* A process must not be told while another of its volumes is being swapped (principle 5). */
+static bool any_swapping(const struct reload *l)
+{
+	const struct binding *b;
+
+	LIST_FOREACH (b, &l->bindings, in_reload)
+		if (b->call)
+			return true;
+	return false;
+}
+
 static void on_signalled(void *arg, const struct hand_reply *reply, int memfd);
 
 static int send_signal(struct reload *l, struct binding *b, struct err *e)
@@ -75,7 +86,7 @@ static void run(struct reload *l)
 	int64_t due = l->last_ms < 0 ? now : l->last_ms + min_interval(l);
 	struct err e;
 
-	if (!b || l->call || !l->road->hand_up)
+	if (!b || l->call || any_swapping(l) || !l->road->hand_up)
 		return;
 	if (l->failures)
 		due = now + (RETRY_FIRST_MS << (l->failures - 1));
@@ -90,8 +101,10 @@ static void run(struct reload *l)
 		l->road->ops->timer_set(l->timer, due - now);
 		return;
 	}
-	if (send_signal(l, b, &e) < 0)
+	if (send_signal(l, b, &e) < 0) {
 		log_warn("signal.failed", L_STR(LOG_POD_UID, l->pod_uid), L_ERR(&e));
+		l->road->ops->timer_set(l->timer, RETRY_FIRST_MS);
+	}
 }
 
 static void on_timer(void *arg)
@@ -245,8 +258,10 @@ void reload_leave(struct binding *b)
 	b->reload = NULL;
 	if (l->carrier == b)
 		l->carrier = NULL;
-	if (!LIST_EMPTY(&l->bindings))
+	if (!LIST_EMPTY(&l->bindings)) {
+		run(l);
 		return;
+	}
 	if (l->call)
 		l->road->ops->hand_cancel(l->call);
 	l->road->ops->timer_free(l->timer);
@@ -281,6 +296,15 @@ int64_t reload_swap_after(const struct binding *b)
 	return l->settle_until_ms;
 }
 
+/* A version that the window kept back goes on; splay and a no of the API server hold longer. */
+static void window_closed(struct binding *b)
+{
+	if (b->splay_done || b->denied)
+		return;
+	b->hold_until_ms = 0;
+	binding_go_on(b);
+}
+
 void reload_adopted(struct binding *b)
 {
 	struct reload *l = b->reload;
@@ -288,23 +312,19 @@ void reload_adopted(struct binding *b)
 
 	b->probe_until_ms = 0;
 	if (!l) {
-		b->hold_until_ms = 0;
-		binding_go_on(b);
+		window_closed(b);
 		return;
 	}
 	LIST_FOREACH (other, &l->bindings, in_reload)
 		if (other->has_record && other->state != BINDING_ADOPTED)
 			return;
 	l->settle_until_ms = 0;
-	LIST_FOREACH (other, &l->bindings, in_reload) {
-		if (other->splay_done)
-			continue;
-		other->hold_until_ms = 0;
-		binding_go_on(other);
-	}
+	LIST_FOREACH (other, &l->bindings, in_reload)
+		window_closed(other);
 }
 
-void reload_hand_up(struct reload *l)
+void reload_go_on(struct binding *b)
 {
-	run(l);
+	if (b->reload)
+		run(b->reload);
 }

@@ -105,7 +105,8 @@ static void drop_old(struct road *r)
 	}
 }
 
-enum right_answer right_check(struct binding *b, const struct secret_object *secret)
+enum right_answer right_check(struct binding *b, const struct secret_object *secret,
+			      int64_t *ret_until_ms)
 {
 	struct road *r = b->road;
 	struct right *right = find(r, b);
@@ -117,8 +118,10 @@ enum right_answer right_check(struct binding *b, const struct secret_object *sec
 		return RIGHT_YES;
 	/* A no holds until its time is over, but a Secret that changed is asked about at once. */
 	if (right && !right->allowed && !right->review && right->until_ms > road_now(r) &&
-	    strcmp(b->told_rv, secret->resource_version) == 0)
+	    strcmp(b->told_rv, secret->resource_version) == 0) {
+		*ret_until_ms = right->until_ms;
 		return RIGHT_NO;
+	}
 	if (!right) {
 		drop_old(r);
 		right = make(r, b);

@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+static void adopt_again(void *arg)
+{
+	road_hand_up(arg);
+}
+
 int road_new(const struct road_options *options, struct road **ret, struct err *e)
 {
 	struct road *r = calloc(1, sizeof(*r));
@@ -21,6 +26,10 @@ int road_new(const struct road_options *options, struct road **ret, struct err *
 	LIST_INIT(&r->probing);
 	LIST_INIT(&r->rights);
 	LIST_INIT(&r->orphans);
+	if (r->ops->timer_new(r->arg, adopt_again, r, &r->adopt_again, e) < 0) {
+		free(r);
+		return -1;
+	}
 	*ret = r;
 	return 0;
 }
@@ -45,6 +54,7 @@ struct road *road_free(struct road *r)
 	forget_orphans(r);
 	if (r->adopting)
 		r->ops->hand_cancel(r->adopting);
+	r->ops->timer_free(r->adopt_again);
 	free(r);
 	return NULL;
 }
@@ -189,7 +199,6 @@ static void keep_orphan(struct road *r, const struct hand_reply *reply)
 static void all_adopted(struct road *r)
 {
 	struct binding *b;
-	struct reload *l;
 
 	r->adopting = NULL;
 	r->hand_up = true;
@@ -198,10 +207,15 @@ static void all_adopted(struct road *r)
 	LIST_FOREACH (b, &r->bindings, in_road)
 		if (!b->adopted_record)
 			binding_adopt(b, NULL, false);
-	LIST_FOREACH (b, &r->bindings, in_road)
+	LIST_FOREACH (b, &r->bindings, in_road) {
 		binding_go_on(b);
-	LIST_FOREACH (l, &r->reloads, in_road)
-		reload_hand_up(l);
+		reload_go_on(b);
+	}
+}
+
+static void adopt_later(struct road *r)
+{
+	r->ops->timer_set(r->adopt_again, LIMIT_HAND_CONNECT_MAX_MS);
 }
 
 static void on_adopt(void *arg, const struct hand_reply *reply, int memfd _unused_)
@@ -211,8 +225,10 @@ static void on_adopt(void *arg, const struct hand_reply *reply, int memfd _unuse
 
 	if (reply->err.kind != ERR_NONE && !reply->has_record) {
 		log_warn("hand.not_adopted", L_ERR(&reply->err));
-		if (reply->last)
+		if (reply->last) {
 			r->adopting = NULL;
+			adopt_later(r);
+		}
 		return;
 	}
 	if (reply->has_record) {
@@ -231,8 +247,11 @@ void road_hand_up(struct road *r)
 	struct hand_request rq = {.op = HAND_ADOPT};
 	struct err e;
 
-	if (r->ops->hand_send(r->arg, &rq, -1, on_adopt, r, &r->adopting, &e) < 0)
+	forget_orphans(r);
+	if (r->ops->hand_send(r->arg, &rq, -1, on_adopt, r, &r->adopting, &e) < 0) {
 		log_error("hand.not_adopted", L_ERR(&e));
+		adopt_later(r);
+	}
 }
 
 void road_hand_lost(struct road *r)
@@ -241,6 +260,7 @@ void road_hand_lost(struct road *r)
 
 	r->hand_up = false;
 	r->adopting = NULL;
+	r->ops->timer_stop(r->adopt_again);
 	forget_orphans(r);
 	LIST_FOREACH (b, &r->bindings, in_road)
 		b->adopted_record = false;
@@ -291,7 +311,7 @@ void road_each(struct road *r, void (*on_binding)(void *arg, const struct bindin
 		    .record = b->has_record ? &b->record : NULL,
 		    .state = b->state,
 		    .since_wall_ms = wall - (road_now(r) - b->since_ms),
-		    .problem = b->problem,
+		    .problem = b->problem[0] ? b->problem : b->supply->trouble,
 		    .served_not_after_s = b->served_not_after_s,
 		};
 

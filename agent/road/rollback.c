@@ -22,10 +22,12 @@ static void on_rolled_back(void *arg, const struct hand_reply *reply, int memfd 
 	b->call = NULL;
 	if (reply->err.kind != ERR_NONE) {
 		not_rolled_back(b, &reply->err);
+		reload_go_on(b);
 		binding_go_on(b);
 		return;
 	}
 	b->record = reply->record;
+	supply_count_volumes(b->supply);
 	metric_add(&count_rotations, 1, M_LABELS("rolled_back"));
 	binding_problem(b,
 			"rolled back from resourceVersion %s, on which the server broke; issue a "

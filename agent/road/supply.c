@@ -8,12 +8,36 @@
 
 #include <string.h>
 
+/* The share of Secrets whose watch is up: one Secret's is no readiness, but it shows. */
+static void count_watches(const struct road *r)
+{
+	const struct supply *s;
+	size_t up = 0;
+
+	LIST_FOREACH (s, &r->supplies, in_road)
+		up += !s->trouble[0];
+	metric_set(&count_watch_up, r->supply_count ? (double)up / (double)r->supply_count : 1,
+		   M_LABELS("secrets"));
+}
+
 static void tell_trouble(struct supply *s, const struct err *e)
 {
 	struct binding *b;
 
+	snprintf(s->trouble, sizeof(s->trouble), "%.300s", e->message);
+	count_watches(s->road);
 	LIST_FOREACH (b, &s->bindings, in_supply)
 		binding_trouble(b, e);
+}
+
+static void trouble_over(struct supply *s)
+{
+	struct binding *b;
+
+	s->trouble[0] = '\0';
+	count_watches(s->road);
+	LIST_FOREACH (b, &s->bindings, in_supply)
+		b->trouble_told = false;
 }
 
 static bool depends_on_time(const struct gate_verdict *v, int64_t wall_s)
@@ -108,6 +132,33 @@ static void count_dates(const struct supply *s)
 		   M_LABELS(s->namespace_, s->name));
 }
 
+static void count_oldest(const struct supply *s, const char *of, int64_t not_after_s)
+{
+	if (not_after_s == INT64_MAX)
+		metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, of));
+	else
+		metric_set(&count_not_after, (double)not_after_s,
+			   M_LABELS(s->namespace_, s->name, of));
+}
+
+void supply_count_volumes(const struct supply *s)
+{
+	int64_t file = INT64_MAX;
+	int64_t served = INT64_MAX;
+	const struct binding *b;
+
+	LIST_FOREACH (b, &s->bindings, in_supply) {
+		/* Its files may still be of the Secret that the pod named before. */
+		if (b->has_record && strcmp(b->record.secret, s->name) == 0 &&
+		    b->record.not_after_s < file)
+			file = b->record.not_after_s;
+		if (b->served_not_after_s && b->served_not_after_s < served)
+			served = b->served_not_after_s;
+	}
+	count_oldest(s, "file", file);
+	count_oldest(s, "served", served);
+}
+
 static void tell_reset(const struct supply *s, const struct secret_object *secret)
 {
 	const struct binding *b;
@@ -130,6 +181,7 @@ static void on_secret(void *arg, struct secret_object *secret)
 	struct err e;
 
 	s->reading = false;
+	trouble_over(s);
 	if (!in_order(s, secret, was_read))
 		return;
 	if (judge(s, secret, &e) < 0) {
@@ -151,31 +203,26 @@ static void on_absent(void *arg)
 	struct binding *b;
 
 	s->reading = false;
+	trouble_over(s);
 	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "secret"));
 	LIST_FOREACH (b, &s->bindings, in_supply)
 		binding_absent(b);
 }
 
-/* The share of Secrets whose watch is up: one Secret's is no readiness, but it shows. */
-static void count_watches(const struct road *r)
-{
-	const struct supply *s;
-	size_t up = 0;
-
-	LIST_FOREACH (s, &r->supplies, in_road)
-		up += !s->troubled;
-	metric_set(&count_watch_up, r->supply_count ? (double)up / (double)r->supply_count : 1,
-		   M_LABELS("secrets"));
-}
-
 static void on_trouble(void *arg, const struct err *e)
 {
 	struct supply *s = arg;
+	struct binding *b;
 
 	s->reading = false;
-	s->troubled = e != NULL;
-	count_watches(s->road);
-	tell_trouble(s, e);
+	if (e) {
+		tell_trouble(s, e);
+		return;
+	}
+	trouble_over(s);
+	/* What was wanted meanwhile could not be read. */
+	LIST_FOREACH (b, &s->bindings, in_supply)
+		binding_go_on(b);
 }
 
 static int open_source(struct supply *s, struct err *e)
@@ -204,9 +251,8 @@ static void supply_free(struct supply *s)
 		content_done(&s->held->data);
 		free(s->held);
 	}
+	supply_count_volumes(s);
 	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "secret"));
-	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "file"));
-	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "served"));
 	metric_remove(&count_not_before, M_LABELS(s->namespace_, s->name));
 	free(s);
 }
@@ -259,8 +305,10 @@ void supply_leave(struct binding *b)
 		return;
 	LIST_REMOVE(b, in_supply);
 	b->supply = NULL;
-	if (!LIST_EMPTY(&s->bindings))
+	if (!LIST_EMPTY(&s->bindings)) {
+		supply_count_volumes(s);
 		return;
+	}
 	LIST_REMOVE(s, in_road);
 	s->road->supply_count--;
 	count_watches(s->road);

@@ -142,6 +142,8 @@ static void do_publish(struct world *w, struct world_volume *v, const struct han
 		v->swaps++;
 		v->swap_ms = w->clock.mono_ms;
 	}
+	if (reply->changed)
+		reply->err = v->trail;
 	v->damaged = false;
 	if (!v->has_record)
 		server_reads(v);
@@ -198,6 +200,7 @@ static void answer_hand(struct world *w, struct world_job *j)
 		}
 		reply.has_record = 0;
 		reply.last = 1;
+		reply.err = w->refuse_adopt;
 		j->hand_done(j->arg, &reply, -1);
 		return;
 	}

@@ -32,7 +32,8 @@ struct world_volume {
 	enum world_server server;
 	unsigned signals, swaps;
 	int64_t swap_ms, signal_ms;
-	struct err refuse;                /* PUBLISH answers this while its kind is set */
+	struct err refuse; /* PUBLISH answers this while its kind is set */
+	struct err trail;  /* a swap is done, and PUBLISH answers this all the same */
 	enum signal_result signal_result; /* SIGNAL answers this */
 	bool damaged;
 };
@@ -67,6 +68,7 @@ struct world {
 	size_t event_count;
 	bool deny; /* reviews say no */
 	bool hand_away;
+	struct err refuse_adopt; /* ADOPT answers this while its kind is set */
 	unsigned reviews;
 	uint32_t random;
 	int64_t handshake_ms;           /* how long a probe takes */
