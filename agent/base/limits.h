@@ -79,10 +79,11 @@
 /* A node. */
 #define LIMIT_PODS                                                                                 \
 	1024 /* pods of one node that are looked at; kubelet's largest sane maxPods is 500 */
-#define LIMIT_BINDINGS 4096                  /* bindings of one node */
-#define LIMIT_BINDINGS_POD 16                /* volumes named in one pod's annotation */
-#define LIMIT_SECRETS 4096                   /* Secrets watched at once */
-#define LIMIT_REVIEW_MS (60 * SECOND_MS)     /* how long a LocalSubjectAccessReview's yes holds */
+#define LIMIT_BINDINGS 4096              /* bindings of one node */
+#define LIMIT_BINDINGS_POD 16            /* volumes named in one pod's annotation */
+#define LIMIT_SECRETS 4096               /* Secrets watched at once */
+#define LIMIT_HELD (8 * MIB)             /* Secrets that wait for reviews; others are read again */
+#define LIMIT_REVIEW_MS (60 * SECOND_MS) /* how long a LocalSubjectAccessReview's yes holds */
 #define LIMIT_DENIED_MIN_MS (10 * SECOND_MS) /* asked again after a no: doubling ... */
 #define LIMIT_DENIED_MAX_MS (5 * MINUTE_MS)  /* ... up to this */
 #define LIMIT_RV_RESET_MS                                                                          \

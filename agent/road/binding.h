@@ -167,6 +167,7 @@ struct road {
 	LIST_HEAD(, orphan) orphans; /* records whose bindings were not told yet */
 	size_t count;
 	size_t supply_count;
+	size_t held_bytes; /* of all supplies, at most LIMIT_HELD */
 	bool hand_up; /* and everything it holds has been adopted */
 	bool pods_synced;
 	struct hand_call *adopting;

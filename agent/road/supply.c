@@ -239,6 +239,15 @@ static int open_source(struct supply *s, struct err *e)
 	return ops->secret_open(s->road->arg, s->namespace_, s->name, &callbacks, s, &s->source, e);
 }
 
+static void drop_held(struct supply *s)
+{
+	if (!s->held)
+		return;
+	s->road->held_bytes -= content_size(&s->held->data);
+	content_done(&s->held->data);
+	free(TAKE(s->held));
+}
+
 static void supply_free(struct supply *s)
 {
 	const struct road_ops *ops = s->road->ops;
@@ -247,10 +256,7 @@ static void supply_free(struct supply *s)
 		ops->secret_close(s->source);
 	if (s->timer)
 		ops->timer_free(s->timer);
-	if (s->held) {
-		content_done(&s->held->data);
-		free(s->held);
-	}
+	drop_held(s);
 	supply_count_volumes(s);
 	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "secret"));
 	metric_remove(&count_not_before, M_LABELS(s->namespace_, s->name));
@@ -352,31 +358,35 @@ static int copy_files(struct content *to, const struct content *from, struct err
 
 void supply_hold(struct supply *s, const struct secret_object *secret)
 {
+	struct secret_object *held;
 	struct err e;
 
 	s->reviews++;
-	if (s->held)
-		content_done(&s->held->data);
-	else
-		s->held = calloc(1, sizeof(*s->held));
-	if (!s->held)
+	if (secret == s->held)
 		return;
-	*s->held = *secret;
-	s->held->data = (struct content){0};
-	s->held->allow_accounts = "";
+	drop_held(s);
 	/* Without memory to hold it, it is read again. */
-	if (copy_files(&s->held->data, &secret->data, &e) < 0) {
-		content_done(&s->held->data);
-		free(TAKE(s->held));
+	if (content_size(&secret->data) > LIMIT_HELD - s->road->held_bytes)
+		return;
+	held = calloc(1, sizeof(*held));
+	if (!held)
+		return;
+	*held = *secret;
+	held->data = (struct content){0};
+	held->allow_accounts = "";
+	if (copy_files(&held->data, &secret->data, &e) < 0) {
+		content_done(&held->data);
+		free(held);
+		return;
 	}
+	s->held = held;
+	s->road->held_bytes += content_size(&held->data);
 }
 
 void supply_release(struct supply *s)
 {
-	if (!s->reviews || --s->reviews || !s->held)
-		return;
-	content_done(&s->held->data);
-	free(TAKE(s->held));
+	if (s->reviews && --s->reviews == 0)
+		drop_held(s);
 }
 
 bool supply_offer_held(struct supply *s, struct binding *b)

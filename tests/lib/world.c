@@ -285,10 +285,12 @@ static int review_start(void *arg, const struct road_question *question _unused_
 			void (*done)(void *done_arg, bool allowed, const struct err *e),
 			void *done_arg, struct road_review **ret, struct err *e _unused_)
 {
-	struct world_job *j = new_job(arg, done_arg);
+	struct world *w = arg;
+	struct world_job *j = new_job(w, done_arg);
 
 	j->kind = JOB_REVIEW;
 	j->review_done = done;
+	j->due_ms += w->review_ms;
 	*ret = (struct road_review *)j;
 	return 0;
 }

@@ -694,6 +694,43 @@ static void right_of_one_more_pod_is_asked_about_at_once(void **state)
 	assert_int_equal(s->w.reviews, pods + 1);
 }
 
+/* Large Secrets of one tenant that all wait for reviews: some are held, the others are read again. */
+static void held_secrets_are_bounded_in_all(void **state)
+{
+	struct scene *s = *state;
+	const unsigned pods = 12;
+	_cleanup_free_ char *large = calloc(1, MIB - 64 * KIB);
+	unsigned reads = 0;
+	struct err e;
+
+	assert_non_null(large);
+	s->w.review_ms = 100;
+	world_hand_up(&s->w);
+	for (unsigned n = 1; n <= pods; n++) {
+		struct world_secret *secret;
+		char name[32];
+		char wish[48];
+
+		snprintf(name, sizeof(name), "web-%u", n);
+		snprintf(wish, sizeof(wish), "secret=%s", name);
+		world_put_pair(&s->w, name, &s->pair[0], "100");
+		secret = world_secret(&s->w, name);
+		secret->allow = "";
+		assert_int_equal(content_add(&secret->data, "large", large, MIB - 64 * KIB, &e), 0);
+		world_pod(&s->w, n, (const char *const[]){wish, NULL});
+	}
+	world_turn(&s->w, 1000);
+	for (unsigned n = 1; n <= pods; n++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "web-%u", n);
+		reads += world_secret(&s->w, name)->reads;
+		assert_true(holds(world_volume(&s->w, n), &s->pair[0]));
+	}
+	assert_int_equal(s->w.reviews, pods);
+	assert_int_equal(reads - pods, pods - LIMIT_HELD / (MIB - 64 * KIB));
+}
+
 static void pod_that_goes_takes_its_record_along(void **state)
 {
 	struct scene *s = *state;
@@ -821,6 +858,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(one_look_before_a_swap_at_a_time, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(right_of_one_more_pod_is_asked_about_at_once, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(held_secrets_are_bounded_in_all, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pod_that_goes_takes_its_record_along, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(record_of_a_pod_that_went_meanwhile_is_retired, set_up,
