@@ -194,9 +194,12 @@ int pods_start(struct pods *p, struct err *e)
 	    .on_bad_object = on_bad_object,
 	    .on_state = on_state,
 	};
-	char selector[LIMIT_OBJECT_NAME + 32];
+	char selector[LIMIT_OBJECT_NAME + 96];
 
-	snprintf(selector, sizeof(selector), "spec.nodeName=%s", p->options.node_name);
+	/* Finished ones may stay by the thousand; one that ends is told as gone. */
+	snprintf(selector, sizeof(selector),
+		 "spec.nodeName=%s,status.phase!=Succeeded,status.phase!=Failed",
+		 p->options.node_name);
 	return k8s_watch_list(p->options.client, "/api/v1/pods", selector, &callbacks, p, &p->watch,
 			      e);
 }

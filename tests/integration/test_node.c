@@ -286,6 +286,30 @@ static void server_that_reads_slowly_never_reads_a_mixed_pair(void **state)
 		pki_pair_done(&pairs[i]);
 }
 
+/* A node keeps the objects of finished pods until they are collected, which may be thousands. */
+static void finished_pods_are_not_even_listed(void **state)
+{
+	struct node_scene *n = scene(state);
+	_cleanup_pair_ struct pki_pair pair = {0};
+	struct node_pod pod;
+	char object[512];
+
+	for (unsigned i = 0; i < LIMIT_WATCH_OBJECTS; i++) {
+		snprintf(
+		    object, sizeof(object),
+		    "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"job-%u\","
+		    "\"namespace\":\"default\"},\"spec\":{\"nodeName\":\"n1\"},"
+		    "\"status\":{\"phase\":\"%s\"}}",
+		    i, i % 2 ? "Succeeded" : "Failed");
+		standin_put(&n->api, object);
+	}
+	node_head_start(n, NULL);
+	node_put_secret(n, "web-tls", &pair);
+	node_pod_make(n, 1, PLAIN, &pod);
+	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	node_pod_delete(&pod);
+}
+
 /* Principle 12, and F1: it is told to end while it delivers, and what is there stays whole. */
 static void F1_files_stay_when_the_agent_ends(void **state)
 {
@@ -346,6 +370,7 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(server_that_reads_slowly_never_reads_a_mixed_pair,
 					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(finished_pods_are_not_even_listed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(F1_files_stay_when_the_agent_ends, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(F3_second_agent_does_not_write, set_up, tear_down),
 	};
