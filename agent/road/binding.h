@@ -168,7 +168,7 @@ struct road {
 	size_t count;
 	size_t supply_count;
 	size_t held_bytes; /* of all supplies, at most LIMIT_HELD */
-	bool hand_up; /* and everything it holds has been adopted */
+	bool hand_up;      /* and everything it holds has been adopted */
 	bool pods_synced;
 	struct hand_call *adopting;
 	struct loop_timer *adopt_again; /* after a hand that could not list its records */
