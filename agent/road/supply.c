@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-/* The share of Secrets whose watch is up: one Secret's is no readiness, but it shows. */
 static void count_watches(const struct road *r)
 {
 	const struct supply *s;

@@ -82,12 +82,10 @@ static void read_token(struct standin *s)
 }
 
 /* The child: becomes the server. */
-static void run_program(const struct standin *s, const char *const *options)
+static void run_program(const struct standin *s, const char *program, const char *const *options)
 {
-	char program[PATH_MAX];
 	char address[32];
 	char *words[WORDS_MAX] = {NULL};
-	find_program(program, sizeof(program));
 	snprintf(address, sizeof(address), "127.0.0.1:%u", s->port);
 	const char *const fixed[] = {program,         "--dir",    s->dir,
 				     "--with-parent", "--listen", address};
@@ -102,13 +100,16 @@ static void run_program(const struct standin *s, const char *const *options)
 
 static void spawn(struct standin *s, const char *const *options)
 {
+	char program[PATH_MAX];
 	int pipe_fds[2];
+	/* Before the fork: a child that failed a test would go on with the next one. */
+	find_program(program, sizeof(program));
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 	s->pid = fork();
 	assert_true(s->pid >= 0);
 	if (!s->pid) {
 		dup2(pipe_fds[1], STDOUT_FILENO);
-		run_program(s, options);
+		run_program(s, program, options);
 	}
 	close(pipe_fds[1]);
 	wait_ready(s, pipe_fds[0]);

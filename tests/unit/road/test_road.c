@@ -3,7 +3,7 @@
  * The road with a world in memory: the order of the stations, the principles, and what becomes of each failure.
  */
 
-#include "tests/lib/world.h"
+#include "tests/unit/road/scene.h"
 
 #include <openssl/x509.h>
 #include <setjmp.h>
@@ -12,57 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define PLAIN ((const char *const[]){"secret=web", NULL})
-#define SIGNALLED ((const char *const[]){"secret=web", "reload=signal:HUP", NULL})
-#define PROVEN ((const char *const[]){"secret=web", "reload=signal:HUP", "probe=tls:8443", NULL})
-
-struct scene {
-	struct world w;
-	struct pki pki;
-	struct pki_pair pair[6];
-};
-
-static int set_up(void **state)
-{
-	struct scene *s = calloc(1, sizeof(*s));
-
-	assert_non_null(s);
-	pki_init(&s->pki);
-	for (size_t i = 0; i < ARRAY_LEN(s->pair); i++)
-		pki_issue(&s->pki, NULL, PKI_P256, &s->pair[i]);
-	world_init(&s->w);
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct scene *s = *state;
-
-	world_done(&s->w);
-	for (size_t i = 0; i < ARRAY_LEN(s->pair); i++)
-		pki_pair_done(&s->pair[i]);
-	pki_done(&s->pki);
-	free(s);
-	return 0;
-}
-
-/* One pod whose first pair is delivered, and adopted where it is probed. */
-static struct world_volume *deliver_first(struct scene *s, const char *const *attributes)
-{
-	world_put_pair(&s->w, "web", &s->pair[0], "100");
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, attributes);
-	world_turn(&s->w, 60000);
-	assert_true(world_volume(&s->w, 1)->has_record);
-	return world_volume(&s->w, 1);
-}
-
-static bool holds(const struct world_volume *v, const struct pki_pair *pair)
-{
-	return fingerprint_equal(&v->record.leaf, &pair->leaf);
-}
 
 static void first_delivery_waits_for_secret_and_hand(void **state)
 {
@@ -615,122 +564,6 @@ static void fifty_pods_share_one_secret(void **state)
 	}
 }
 
-/* The look before a swap goes on while the publish fails and is tried again. */
-static void one_look_before_a_swap_at_a_time(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-	s->w.handshake_ms = LIMIT_PROBE_MS;
-	err_set(&v->refuse, ERR_CONFLICT, "the pod changes it");
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 3000);
-	assert_int_equal(s->w.probing, 1);
-	road_pod_gone(s->w.road, v->ref.pod_uid);
-	assert_int_equal(s->w.probing, 0);
-}
-
-/* A server that takes its time holds a place; all of one tenant's together leave places to others. */
-static void slow_servers_of_one_namespace_leave_places_to_others(void **state)
-{
-	struct scene *s = *state;
-	const unsigned pods = 2 * LIMIT_PROBES;
-
-	s->w.handshake_ms = LIMIT_PROBE_MS;
-	world_put_pair(&s->w, "web", &s->pair[0], "100");
-	world_hand_up(&s->w);
-	for (unsigned n = 1; n <= pods; n++) {
-		world_volume(&s->w, n)->server = SERVER_AWAY;
-		world_pod(&s->w, n, PROVEN);
-	}
-	world_turn(&s->w, LIMIT_SETTLE_PROBE_MS);
-	assert_in_range(s->w.probing_most, 1, LIMIT_PROBES_NAMESPACE);
-	world_turn(&s->w, 30 * MINUTE_MS);
-	for (unsigned n = 1; n <= pods; n++)
-		assert_int_equal(world_state(&s->w, n), BINDING_UNCONFIRMED);
-	for (unsigned n = 1; n <= pods; n++)
-		road_pod_gone(s->w.road, world_volume(&s->w, n)->ref.pod_uid);
-	assert_int_equal(s->w.probing, 0);
-}
-
-static int64_t cpu_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void deliver_own_secret(struct scene *s, unsigned n)
-{
-	char name[32];
-	char wish[48];
-
-	snprintf(name, sizeof(name), "web-%u", n);
-	snprintf(wish, sizeof(wish), "secret=%s", name);
-	world_put_pair(&s->w, name, &s->pair[0], "100");
-	world_secret(&s->w, name)->allow = "";
-	world_pod(&s->w, n, (const char *const[]){wish, NULL});
-	world_settle(&s->w);
-	assert_true(holds(world_volume(&s->w, n), &s->pair[0]));
-}
-
-/* One more pod must not cost the head seconds because there are many answers already. */
-static void right_of_one_more_pod_is_asked_about_at_once(void **state)
-{
-	struct scene *s = *state;
-	const unsigned pods = 600;
-	int64_t before_ms;
-
-	world_hand_up(&s->w);
-	world_settle(&s->w);
-	for (unsigned n = 1; n <= pods; n++)
-		deliver_own_secret(s, n);
-	world_turn(&s->w, 2 * LIMIT_REVIEW_MS);
-	before_ms = cpu_ms();
-	deliver_own_secret(s, pods + 1);
-	assert_in_range(cpu_ms() - before_ms, 0, 100);
-	assert_int_equal(s->w.reviews, pods + 1);
-}
-
-/* Large Secrets of one tenant that all wait for reviews: some are held, the others are read again. */
-static void held_secrets_are_bounded_in_all(void **state)
-{
-	struct scene *s = *state;
-	const unsigned pods = 12;
-	_cleanup_free_ char *large = calloc(1, MIB - 64 * KIB);
-	unsigned reads = 0;
-	struct err e;
-
-	assert_non_null(large);
-	s->w.review_ms = 100;
-	world_hand_up(&s->w);
-	for (unsigned n = 1; n <= pods; n++) {
-		struct world_secret *secret;
-		char name[32];
-		char wish[48];
-
-		snprintf(name, sizeof(name), "web-%u", n);
-		snprintf(wish, sizeof(wish), "secret=%s", name);
-		world_put_pair(&s->w, name, &s->pair[0], "100");
-		secret = world_secret(&s->w, name);
-		secret->allow = "";
-		assert_int_equal(content_add(&secret->data, "large", large, MIB - 64 * KIB, &e), 0);
-		world_pod(&s->w, n, (const char *const[]){wish, NULL});
-	}
-	world_turn(&s->w, 1000);
-	for (unsigned n = 1; n <= pods; n++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "web-%u", n);
-		reads += world_secret(&s->w, name)->reads;
-		assert_true(holds(world_volume(&s->w, n), &s->pair[0]));
-	}
-	assert_int_equal(s->w.reviews, pods);
-	assert_int_equal(reads - pods, pods - LIMIT_HELD / (MIB - 64 * KIB));
-}
-
 static void pod_that_goes_takes_its_record_along(void **state)
 {
 	struct scene *s = *state;
@@ -853,12 +686,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(process_without_handler_is_told_and_not_tried_again,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(fifty_pods_share_one_secret, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(slow_servers_of_one_namespace_leave_places_to_others,
-					    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(one_look_before_a_swap_at_a_time, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(right_of_one_more_pod_is_asked_about_at_once, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(held_secrets_are_bounded_in_all, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pod_that_goes_takes_its_record_along, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(record_of_a_pod_that_went_meanwhile_is_retired, set_up,
