@@ -109,8 +109,9 @@ static void on_found(void *arg, bool found, const struct err *e)
 
 	if (e)
 		log_warn("process.not_found", L_ERR(e));
-	else if (found)
-		q->seen = true;
+	else if (found && !q->seen)
+		log_info("quit.process_seen", L_STR(LOG_CONTAINER, q->options.container));
+	q->seen = q->seen || found;
 	q->gone = e || found ? 0 : q->gone + 1;
 	if (q->seen && q->gone >= GONE_LOOKS)
 		q->events.on_ended(q->arg);

@@ -416,6 +416,7 @@ static void quits_with_the_process_where_the_status_may_not_be_read(void **state
 	program_start(&p, &in_shared,
 		      SIDECAR("--quit-with=worker", "--pod=job-1", "--process=server"));
 	assert_true(program_says(&p, "\"quit.by_process\"", 10000));
+	assert_true(program_says(&p, "\"quit.process_seen\"", 10000));
 	server_stop(&s);
 	server_start(&s, IN_POD_OTHER, true); /* started again at once: that is no end */
 	assert_true(page_says("/healthz", 200, 1000));

@@ -48,7 +48,8 @@ static struct world_job *new_job(struct world *w, void *arg)
 {
 	struct world_job *j = calloc(1, sizeof(*j));
 
-	must(j != NULL, "memory");
+	if (!j)
+		abort();
 	j->world = w;
 	j->arg = arg;
 	j->due_ms = w->clock.mono_ms;
@@ -78,7 +79,8 @@ static struct world_volume *volume_of(struct world *w, const struct volume_ref *
 		    strcmp(v->ref.name, ref->name) == 0)
 			return v;
 	v = calloc(1, sizeof(*v));
-	must(v != NULL, "memory");
+	if (!v)
+		abort();
 	v->ref = *ref;
 	LIST_INSERT_HEAD(&w->volumes, v, next);
 	return v;
@@ -329,7 +331,8 @@ static int timer_new(void *arg, void (*on_due)(void *due_arg), void *due_arg,
 	struct world *w = arg;
 	struct loop_timer *t = calloc(1, sizeof(*t));
 
-	must(t != NULL, "memory");
+	if (!t)
+		abort();
 	*t = (struct loop_timer){.world = w, .on_due = on_due, .arg = due_arg, .due_ms = -1};
 	TAILQ_INSERT_TAIL(&w->timers, t, next);
 	*ret = t;
@@ -475,7 +478,8 @@ struct world_secret *world_secret(struct world *w, const char *name)
 		if (strcmp(s->name, name) == 0)
 			return s;
 	s = calloc(1, sizeof(*s));
-	must(s != NULL, "memory");
+	if (!s)
+		abort();
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	snprintf(s->uid, sizeof(s->uid), "11111111-1111-1111-1111-111111111111");
 	s->allow = "default";
@@ -649,7 +653,8 @@ struct binding_spec *world_spec(unsigned n, const char *const *attributes)
 	struct binding_spec *s = calloc(1, sizeof(*s));
 	struct err e;
 
-	must(s != NULL, "memory");
+	if (!s)
+		abort();
 	pod_uid(n, s->ref.pod_uid);
 	snprintf(s->ref.name, sizeof(s->ref.name), "tls");
 	snprintf(s->pod_namespace, sizeof(s->pod_namespace), "ns");
