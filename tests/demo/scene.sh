@@ -15,12 +15,21 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     bold=$'\e[1m' dim=$'\e[2m' good=$'\e[32m' off=$'\e[0m'
 fi
 
+# Now, because a process 1 without a handler never gets the signal.
+trap 'exit 143' TERM INT
+
+say_what_comes() {
+    printf '%s\n' \
+        'certhup at work: a stand-in API server, four pods with a real nginx each, one Secret that is renewed again and again.' \
+        'Everything happens in namespaces of its own. "ok" follows what was waited for, and how long it took. Ctrl-C stops.'
+}
 step() { steps=$((steps + 1)); printf '\n%s%d. %s%s\n' "$bold" "$steps" "$*" "$off"; }
 say() { printf '   %s\n' "$*"; }
 show() {
     say "${dim}\$ $(basename "$1") ${*:2}${off}"
     "$@" | sed 's/^/     /'
 }
+show_volume() { (cd "${volume[$1]}" && show ls -lAgo --time-style=+); }
 fail() {
     printf '\nThe demonstration failed: %s\nThe last lines of the logs:\n' "$*" >&2
     tail -n 12 "$scene"/*.log >&2 || true
@@ -59,7 +68,6 @@ make_scene() {
     scene=$(mktemp -d)
     cgroup=/nonexistent
     trap clean_up EXIT
-    trap 'exit 143' TERM INT
     mount -t tmpfs -o mode=0755 certhup-demo "$scene"
     choose_cgroup
     mkdir -p "$scene"/{kubelet/pods,kubelet/plugins,run,pki,nginx}
@@ -181,17 +189,21 @@ kill_head() {
     say 'certhup node was killed'
 }
 
-# Dies in the moment in which it has made the directory of the new generation.
-kill_hand_in_mid_write() {
-    local killer
-    "$build/tests/tools/kill-on-write" "$hand_pid" "${volume[$1]}" >"$scene/killer.log" &
-    killer=$!
-    wait_quietly grep -q READY "$scene/killer.log"
+# The processes in which the hand writes are stopped when ..data_tmp is made, and before it is renamed to ..data: then the hand dies.
+kill_hand_in_mid_write() { # pod
+    local tracer
+    disown "$hand_pid" # the shell would print a word of its own about a job that was killed
+    strace -f -qq -o /dev/null -e trace=symlinkat -e inject=symlinkat:signal=STOP -p "$hand_pid" 2>"$scene/strace.log" &
+    tracer=$!
+    wait_quietly grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$hand_pid/status"
     put_pair web-tls
-    wait $killer || fail 'nothing was written'
-    reap "$hand_pid"
-    say "certhup-hand was killed; what the volume of $1 holds now, served all the while:"
-    show ls -A "${volume[$1]}"
+    wait_quietly test -L "${volume[$1]}/..data_tmp"
+    kill -9 "$hand_pid"
+    reap "$tracer"
+    say "certhup-hand was killed; what the volume of $1 holds now:"
+    show_volume "$1"
+    say 'Readers still get the pair before, whole: ..data_tmp was not yet renamed to ..data.'
+    check_served "$1"
 }
 
 no_leftovers() {
@@ -275,5 +287,5 @@ latencies() {
         ms+=("$(awk -v s="$(metric certhup_${name}_latency_seconds_sum)" -v n="$(metric certhup_${name}_latency_seconds_count)" \
             'BEGIN { printf "%.1f", n ? 1000 * s / n : 0 }')")
     done
-    echo "latency, mean: event to file ${ms[0]} ms, file to served ${ms[1]} ms"
+    echo "latency, mean of all of the above since certhup node was killed: event to file ${ms[0]} ms, file to served ${ms[1]} ms"
 }
