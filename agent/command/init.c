@@ -39,6 +39,11 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	int code;
 
 	pod_begin(&s->pod);
+	if (s->wait_for && (s->pod.secret || s->pod.dir)) {
+		err_set(&e, ERR_INVALID,
+			"--wait-for fetches nothing: leave out --secret and --dir, or --wait-for");
+		return complain(&e, CODE_USAGE);
+	}
 	if (s->wait_for) {
 		code = wait_for(s->wait_for, s->timeout_ms, &e);
 		return code == CODE_DONE ? code : pod_end(&s->pod, &e, code);

@@ -84,7 +84,7 @@ static int split_target(const char *text, struct task *t, struct err *e)
 		text++;
 		len -= 2;
 	}
-	if (len == 0 || len >= sizeof(t->host))
+	if (len == 0 || len >= sizeof(t->host) || memchr(text, '/', len))
 		return err_set(e, ERR_INVALID, "%s is not HOST:PORT", text);
 	memcpy(t->host, text, len);
 	t->host[len] = '\0';
@@ -250,6 +250,8 @@ static int run(void *settings, const struct arguments *arguments)
 			    ? "%s: connected, but no certificate was proven"
 			    : "%s: no connection",
 			where);
+		if (t.report.result == PROBE_BROKEN)
+			err_tail(&t.report.e, "does it speak TLS at once, for this name?");
 		return complain(&t.report.e, CODE_FAILURE);
 	}
 	if ((s->output ? write_json(&t, &b, &e) : write_text(&t, &b, &e)) < 0)

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/print.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct settings {
@@ -81,19 +82,39 @@ static bool is_degraded(const struct json *binding)
 	return problem && *problem;
 }
 
+/* What somebody should look at comes first, then by the columns. */
+static int compare(const void *a, const void *b)
+{
+	const struct json *x = *(const struct json *const *)a;
+	const struct json *y = *(const struct json *const *)b;
+	int order = is_degraded(y) - is_degraded(x);
+
+	for (size_t c = 0; c < NARROW && order == 0; c++) {
+		const char *left = json_text(x, columns[c].key, NULL);
+		const char *right = json_text(y, columns[c].key, NULL);
+
+		order = strcmp(left ? left : "", right ? right : "");
+	}
+	return order;
+}
+
 static int write_table(const struct json *bindings, const struct selection *selection, size_t shown,
 		       struct buf *b, struct err *e)
 {
 	size_t count = json_length(bindings);
 	_cleanup_free_ const char **cells = calloc((count + 1) * shown, sizeof(*cells));
+	_cleanup_free_ const struct json **sorted = calloc(count + 1, sizeof(*sorted));
 	size_t rows = 1;
 
-	if (!cells)
+	if (!cells || !sorted)
 		return err_set(e, ERR_EXHAUSTED, "no memory");
 	for (size_t c = 0; c < shown; c++)
 		cells[c] = columns[c].title;
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = json_item(bindings, i);
+	qsort(sorted, count, sizeof(*sorted), compare);
 	for (size_t i = 0; i < count; i++) {
-		const struct json *binding = json_item(bindings, i);
+		const struct json *binding = sorted[i];
 
 		if (!is_meant(selection, binding))
 			continue;

@@ -31,9 +31,10 @@ static int in_use(struct err *e, const char *text)
 	bool taken = errno == EADDRINUSE;
 
 	err_sys(e, "listen on %s", text);
-	if (taken)
-		e->kind = ERR_CONFLICT;
-	return -1;
+	if (!taken)
+		return -1;
+	e->kind = ERR_CONFLICT;
+	return err_tail(e, "another program, or another certhup, listens there");
 }
 
 static int open_tcp(const char *text, const union address *a, socklen_t len, struct listening *ret,

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "hand/connect.h"
 
+#include <sys/wait.h>
+
 #define PROGRAM_MAX 4096
 #define CHILD_END_MS 500 /* it has closed its socket: its exit status follows at once */
 
@@ -118,9 +120,9 @@ static void child_ended(struct link *l)
 	struct err e;
 
 	if (hand_child_wait(l->child.pid, CHILD_END_MS, &status, &e) == 0)
-		err_tail(&l->why,
-			 "certhup-hand ended with wait status %d: its last log line says why",
-			 status);
+		err_tail(&l->why, "certhup-hand %s %d: its last log line says why",
+			 WIFSIGNALED(status) ? "was ended by signal" : "ended with exit code",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	l->child.pid = 0;
 	l->callbacks.on_lost(l->arg, &l->why, true);
 }

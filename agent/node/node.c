@@ -193,12 +193,12 @@ static int listen_everywhere(struct node *n, struct err *e)
 	    n->options.status_socket ? n->options.status_socket : NODE_STATUS_SOCKET;
 
 	if (metrics[0] && page_new(n->loop, metrics, &callbacks, n, &n->page, e) < 0)
-		return err_add(e, "metrics on %s", metrics);
+		return -1;
 	/* Ours by default: a user that cannot make it gets the socket's own error. */
 	if (strcmp(status, NODE_STATUS_SOCKET) == 0)
 		(void)!mkdir(NODE_STATUS_DIR, 0755);
 	if (status[0] && status_server_new(n->loop, status, write_status, n, &n->status, e) < 0)
-		return err_add(e, "status socket %s", status);
+		return -1;
 	return 0;
 }
 

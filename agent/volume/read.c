@@ -23,9 +23,14 @@ static int open_generation(const struct volume *v, const char *generation,
 	if (generation)
 		snprintf(ret_name, GENERATION_NAME, "%s", generation);
 	else if (!link_text(v->fd, DATA_LINK, ret_name, GENERATION_NAME))
-		return errno == ENOENT
-			   ? err_set(e, ERR_NOT_FOUND, "there is no " DATA_LINK " yet")
-			   : err_set(e, ERR_INVALID, DATA_LINK " is not a link to a generation");
+		switch (errno) {
+		case ENOENT:
+			return err_set(e, ERR_NOT_FOUND, "there is no " DATA_LINK " yet");
+		case EACCES:
+			return err_sys(e, "open " DATA_LINK);
+		default:
+			return err_set(e, ERR_INVALID, DATA_LINK " is not a link to a generation");
+		}
 	if (!volume_readable_generation(ret_name))
 		return err_set(e, ERR_INVALID, DATA_LINK " does not name a generation");
 	fd = inside_open(v->fd, ret_name, O_RDONLY | O_DIRECTORY);

@@ -395,6 +395,7 @@ static void probe_says_what_went_wrong(void **state _unused_)
 	    {"localhost", 2, "localhost is not HOST:PORT"},
 	    {"localhost:0", 2, "localhost:0 is not HOST:PORT"},
 	    {":443", 2, ":443 is not HOST:PORT"},
+	    {"https://localhost:443", 2, "https://localhost:443 is not HOST:PORT"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -135,6 +135,17 @@ static void wait_for_nothing_ends_with_124(void **state _unused_)
 	assert_non_null(strstr(program_err(&p), "certhup.io/volumes"));
 }
 
+static void wait_for_and_a_secret_do_not_go_together(void **state _unused_)
+{
+	_cleanup_program_ struct program p = {0};
+
+	assert_int_equal(
+	    program_run(&p, &as_container,
+			WORDS("certhup", "init", "--wait-for", pod.volume, "--secret=a")),
+	    2);
+	assert_non_null(strstr(program_err(&p), "leave out --secret and --dir"));
+}
+
 static void wait_for_an_unfit_pair_ends_with_six(void **state _unused_)
 {
 	static const char generation[] = "..2026_01_02_03_04_05.0123456789abcdef0123456789abcdef";
@@ -186,6 +197,7 @@ int main(void)
 	    cmocka_unit_test_setup(F1_sigterm_at_any_moment_leaves_a_clean_state, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_returns_when_the_pair_is_there, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_nothing_ends_with_124, in_pod_setup),
+	    cmocka_unit_test_setup(wait_for_and_a_secret_do_not_go_together, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_an_unfit_pair_ends_with_six, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_ends_on_sigterm, in_pod_setup),
 	};

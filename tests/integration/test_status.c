@@ -101,8 +101,8 @@ static void status_is_a_table_of_the_bindings(void **state _unused_)
 	assert_string_equal(
 	    program_out(&all),
 	    "NAMESPACE   POD        VOLUME   SECRET    STATE     NOT-AFTER\n"
-	    "shop        web-0      tls      web-tls   adopted   2026-01-02T03:04:05Z\n"
-	    "evil        x\\x1b[2J   tls      s         stale     <none>\n");
+	    "evil        x\\x1b[2J   tls      s         stale     <none>\n"
+	    "shop        web-0      tls      web-tls   adopted   2026-01-02T03:04:05Z\n");
 	run(&one, 0, WORDS("certhup", "status", "--status-socket", s.path, "-n", "shop"));
 	assert_null(strstr(program_out(&one), "evil"));
 	run(&none, 0, WORDS("certhup", "status", "--status-socket", s.path, "-n", "other"));

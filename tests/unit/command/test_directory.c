@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -120,6 +122,22 @@ static void directory_without_any_is_not_found(void **state _unused_)
 	assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
+static void directory_that_may_not_be_searched_is_denied(void **state _unused_)
+{
+	char path[] = "/tmp/directory-XXXXXX";
+	_cleanup_directory_ struct directory d = {0};
+	uid_t user = geteuid();
+	struct err e;
+
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(user == 0 ? seteuid(65534) : 0, 0);
+	assert_int_equal(directory_read(path, &d, &e), -1);
+	assert_int_equal(seteuid(user), 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(e.kind, ERR_DENIED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +146,7 @@ int main(void)
 	    cmocka_unit_test(a_bundle_is_both),
 	    cmocka_unit_test(what_is_missing_is_named),
 	    cmocka_unit_test(directory_without_any_is_not_found),
+	    cmocka_unit_test(directory_that_may_not_be_searched_is_denied),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
