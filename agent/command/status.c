@@ -82,11 +82,15 @@ static bool is_degraded(const struct json *binding)
 	return problem && *problem;
 }
 
+struct row {
+	const struct json *binding;
+};
+
 /* What somebody should look at comes first, then by the columns. */
 static int compare(const void *a, const void *b)
 {
-	const struct json *x = *(const struct json *const *)a;
-	const struct json *y = *(const struct json *const *)b;
+	const struct json *x = ((const struct row *)a)->binding;
+	const struct json *y = ((const struct row *)b)->binding;
 	int order = is_degraded(y) - is_degraded(x);
 
 	for (size_t c = 0; c < NARROW && order == 0; c++) {
@@ -103,7 +107,7 @@ static int write_table(const struct json *bindings, const struct selection *sele
 {
 	size_t count = json_length(bindings);
 	_cleanup_free_ const char **cells = calloc((count + 1) * shown, sizeof(*cells));
-	_cleanup_free_ const struct json **sorted = calloc(count + 1, sizeof(*sorted));
+	_cleanup_free_ struct row *sorted = calloc(count + 1, sizeof(*sorted));
 	size_t rows = 1;
 
 	if (!cells || !sorted)
@@ -111,10 +115,10 @@ static int write_table(const struct json *bindings, const struct selection *sele
 	for (size_t c = 0; c < shown; c++)
 		cells[c] = columns[c].title;
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = json_item(bindings, i);
+		sorted[i].binding = json_item(bindings, i);
 	qsort(sorted, count, sizeof(*sorted), compare);
 	for (size_t i = 0; i < count; i++) {
-		const struct json *binding = sorted[i];
+		const struct json *binding = sorted[i].binding;
 
 		if (!is_meant(selection, binding))
 			continue;
