@@ -135,7 +135,8 @@
 #define LIMIT_HAND_GRACE_MS (3 * SECOND_MS) /* after SIGTERM, for operations under way */
 #define LIMIT_HAND_REPLIES                                                                         \
 	256 /* replies that the head has not read: then nothing is read from it */
-#define LIMIT_HAND_FSYNC_MS 100       /* records are synced in groups of this age */
+#define LIMIT_HAND_LOCK_MS 2000 /* for the children of a hand that was killed to die with it */
+#define LIMIT_HAND_FSYNC_MS 100 /* records are synced in groups of this age */
 #define LIMIT_HAND_CONNECT_MIN_MS 100 /* the head's reconnects to the hand */
 #define LIMIT_HAND_CONNECT_MAX_MS (5 * SECOND_MS)
 #define LIMIT_REPAIRS_PER_MINUTE 6 /* of one volume that its pod damages */

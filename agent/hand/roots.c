@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 
 /* A directory that is reached without any link on the way. -1 and errno. */
 static int open_plain(int dirfd, const char *path, int flags)
@@ -116,16 +117,26 @@ static int open_state(const struct hand_flags *f, int root_fd, int *ret_fd, stru
 	return 0;
 }
 
-/* A descriptor of its own: the children of this hand must not hold the lock of the next one. */
+#define LOCK_NAP_MS 20
+
+/*
+ * A descriptor of its own: the children of this hand must not hold the lock of the next one. The children of a hand that was
+ * killed may hold it for the moment in which they die with it.
+ */
 static int lock(int state_fd, int *ret_fd, struct err *e)
 {
+	const struct timespec nap = {.tv_nsec = LOCK_NAP_MS * 1000000};
+
 	*ret_fd = openat(state_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*ret_fd < 0)
 		return err_sys(e, "open the state directory");
-	if (flock(*ret_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return err_sys(e, "lock the state directory");
+	for (int waited = 0; waited <= LIMIT_HAND_LOCK_MS; waited += LOCK_NAP_MS) {
+		if (flock(*ret_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return err_sys(e, "lock the state directory");
+		nanosleep(&nap, NULL);
+	}
 	return err_set(e, ERR_CONFLICT, "another certhup-hand runs on this state directory");
 }
 
