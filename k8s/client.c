@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define REQUEST_CONNECTIONS 2 /* beside the watches' own */
-
 int k8s_client_new(struct loop *loop, struct k8s_config *config, const char *user_agent,
 		   struct k8s_client **ret, struct err *e)
 {
@@ -40,7 +38,7 @@ int k8s_client_new(struct loop *loop, struct k8s_config *config, const char *use
 	c->user_agent = strdup(user_agent);
 	if (!c->user_agent)
 		return err_sys(e, "make an API client");
-	if (multi_new(loop, REQUEST_CONNECTIONS, &c->requests, e) < 0 ||
+	if (multi_new(loop, LIMIT_REQUEST_CONNECTIONS, &c->requests, e) < 0 ||
 	    multi_new(loop, 0, &c->watches, e) < 0 ||
 	    loop_timer_new(loop, request_pump, c, &c->pump, e) < 0 ||
 	    loop_timer_new(loop, liveness_check, c, &c->liveness, e) < 0)

@@ -244,24 +244,22 @@ const char *k8s_config_server(const struct k8s_config *c)
 }
 
 static size_t add_dir(const struct credential *c, size_t count,
-		      char ret_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX])
+		      char ret_dirs[K8S_CONFIG_DIRS][PATH_MAX])
 {
 	const char *slash = c->path ? strrchr(c->path, '/') : NULL;
 	size_t len = slash ? (size_t)(slash - c->path) : 0;
 
-	if (!c->path || len + 1 >= K8S_CONFIG_DIR_MAX)
+	if (!c->path || len + 1 >= PATH_MAX)
 		return count;
 	/* "ca.crt" is in ".", and "/ca.crt" in "/". */
-	snprintf(ret_dirs[count], K8S_CONFIG_DIR_MAX, "%.*s", (int)(len ? len : 1),
-		 slash ? c->path : ".");
+	snprintf(ret_dirs[count], PATH_MAX, "%.*s", (int)(len ? len : 1), slash ? c->path : ".");
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(ret_dirs[i], ret_dirs[count]) == 0)
 			return count;
 	return count + 1;
 }
 
-size_t k8s_config_dirs(const struct k8s_config *c,
-		       char ret_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX])
+size_t k8s_config_dirs(const struct k8s_config *c, char ret_dirs[K8S_CONFIG_DIRS][PATH_MAX])
 {
 	size_t count = add_dir(&c->ca, 0, ret_dirs);
 

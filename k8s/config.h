@@ -6,6 +6,8 @@
  * Source: client-go rest.InClusterConfig and clientcmd.
  */
 
+#include <limits.h>
+
 #include "base/err.h"
 
 struct k8s_config;
@@ -37,11 +39,9 @@ const char *k8s_config_namespace(const struct k8s_config *c);
 const char *k8s_config_server(const struct k8s_config *c);
 
 #define K8S_CONFIG_DIRS 4
-#define K8S_CONFIG_DIR_MAX 4096 /* PATH_MAX */
 
 /* The directories of the files that are read again when they change: what a sandbox has to leave open. Returns how many. */
-size_t k8s_config_dirs(const struct k8s_config *c,
-		       char ret_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX]);
+size_t k8s_config_dirs(const struct k8s_config *c, char ret_dirs[K8S_CONFIG_DIRS][PATH_MAX]);
 
 static inline void k8s_config_freep(struct k8s_config **c)
 {

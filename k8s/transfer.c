@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define TEXT_MAX 256 /* of an answer that is no JSON, shown to people */
-
 /* A value that was read while libcurl was at work, and is told when it has returned. */
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
@@ -133,9 +131,11 @@ static size_t on_body(const char *data, size_t size, size_t count, void *arg)
 	}
 	if (begin_body(t) < 0)
 		return 0;
-	if (!is_good(t->code) && t->text.len < TEXT_MAX)
-		(void)!buf_add(&t->text, data,
-			       len < TEXT_MAX - t->text.len ? len : TEXT_MAX - t->text.len, &e);
+	if (!is_good(t->code) && t->text.len < LIMIT_ERROR_TEXT)
+		(void)!buf_add(
+		    &t->text, data,
+		    len < LIMIT_ERROR_TEXT - t->text.len ? len : LIMIT_ERROR_TEXT - t->text.len,
+		    &e);
 	json_stream_feed(t->json, data, len);
 	return t->refused.kind == ERR_NONE ? len : 0;
 }
@@ -223,7 +223,7 @@ static void tell_end(struct transfer *t)
 	/* They must outlive the transfer, which the callback may free. */
 	document = TAKE(t->document);
 	text = t->text;
-	buf_init(&t->text, TEXT_MAX);
+	buf_init(&t->text, LIMIT_ERROR_TEXT);
 	t->callbacks->on_end(t->arg, &end);
 	json_free(document);
 	buf_done(&text);
@@ -313,7 +313,7 @@ int transfer_start(struct multi *m, struct loop *loop, struct k8s_config *config
 	t->last_byte_ms = loop_now(loop);
 	t->job.run = run;
 	STAILQ_INIT(&t->values);
-	buf_init(&t->text, TEXT_MAX);
+	buf_init(&t->text, LIMIT_ERROR_TEXT);
 	t->job.easy = curl_easy_init();
 	if (!t->job.easy)
 		return err_set(e, ERR_EXHAUSTED, "prepare a request: no memory");

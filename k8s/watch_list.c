@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define QUERY_MAX ((size_t)8 * KIB)
-
 /*
  * The reflector of client-go (tools/cache/reflector.go, tools/pager/pager.go), as a state machine
  * without a cache: LIST, tell all, WATCH from the list's resourceVersion, and by what ended it WATCH
@@ -206,7 +204,7 @@ static void on_listed(void *arg, const struct k8s_answer *answer, const struct e
 static int start_list(struct list_watch *l, struct err *e)
 {
 	static const struct request_items items = {.on_item = on_item, .on_bad = on_bad_item};
-	_cleanup_buf_ struct buf query = {.max = QUERY_MAX};
+	_cleanup_buf_ struct buf query = {.max = LIMIT_QUERY};
 	struct k8s_call call = {
 	    .verb = "GET", .path = l->base.collection, .deadline_ms = LIMIT_LIST_MS};
 

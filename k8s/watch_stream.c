@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define QUERY_MAX ((size_t)4 * KIB)
 #define SHORT_MS SECOND_MS /* a watch that ends sooner and says nothing is no watch */
 
 static void open_next(struct k8s_client *c);
@@ -159,7 +158,7 @@ static int start(struct k8s_watch *w, struct err *e)
 	struct k8s_client *c = w->client;
 	uint32_t width = (uint32_t)(c->watch_max_s - c->watch_min_s) + 1;
 	int timeout_s = c->watch_min_s + (int)(backoff_random() % width);
-	_cleanup_buf_ struct buf target = {.max = QUERY_MAX};
+	_cleanup_buf_ struct buf target = {.max = LIMIT_QUERY};
 	struct transfer_call call = {.verb = "GET",
 				     .accept = "application/json",
 				     .user_agent = c->user_agent,

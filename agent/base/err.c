@@ -74,7 +74,7 @@ static enum err_kind kind_of_errno(int sys)
 
 void err_fill(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
-	char text[ERR_MESSAGE_MAX]; /* an argument may be the old message */
+	char text[ERR_MESSAGE_SIZE]; /* an argument may be the old message */
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -87,7 +87,7 @@ void err_fill(struct err *e, enum err_kind kind, const char *fmt, ...)
 
 void err_fill_sys(struct err *e, int sys, const char *fmt, ...)
 {
-	char text[ERR_MESSAGE_MAX];
+	char text[ERR_MESSAGE_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -100,8 +100,8 @@ void err_fill_sys(struct err *e, int sys, const char *fmt, ...)
 
 void err_fill_front(struct err *e, const char *fmt, ...)
 {
-	char context[ERR_MESSAGE_MAX];
-	char message[ERR_MESSAGE_MAX];
+	char context[ERR_MESSAGE_SIZE];
+	char message[ERR_MESSAGE_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -113,7 +113,7 @@ void err_fill_front(struct err *e, const char *fmt, ...)
 
 void err_fill_back(struct err *e, const char *fmt, ...)
 {
-	char tail[ERR_MESSAGE_MAX];
+	char tail[ERR_MESSAGE_SIZE];
 	size_t used = strlen(e->message);
 	va_list ap;
 

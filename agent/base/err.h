@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define ERR_MESSAGE_MAX 512
+#define ERR_MESSAGE_SIZE 512
 
 enum err_kind {
 	ERR_NONE = 0,
@@ -33,8 +33,9 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	int sys;                       /* errno, 0 where there is none */
-	char message[ERR_MESSAGE_MAX]; /* one sentence for people; never holds input values that may
+	int sys; /* errno, 0 where there is none */
+	char
+	    message[ERR_MESSAGE_SIZE]; /* one sentence for people; never holds input values that may
 					  be secret */
 };
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cert/der.h"
 
+#include "base/limits.h"
+
 #include <limits.h>
 
 #include <openssl/asn1.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
-
-#define MAX_DEPTH 16 /* certificates nest 8 deep */
-#define MAX_OID 32
 
 int der_next(struct der *d, struct der_item *ret)
 {
@@ -43,7 +42,7 @@ int der_expect(struct der *d, int tag, struct der *ret_body)
 /* Descends without recursion: a stack of what is still to be read at each depth. */
 size_t der_count(struct der d, size_t max)
 {
-	struct der stack[MAX_DEPTH] = {d};
+	struct der stack[LIMIT_DER_DEPTH] = {d};
 	size_t count = 0;
 	int depth = 0;
 
@@ -60,7 +59,7 @@ size_t der_count(struct der d, size_t max)
 			return count;
 		if (!item.constructed)
 			continue;
-		if (++depth == MAX_DEPTH)
+		if (++depth == LIMIT_DER_DEPTH)
 			return 0;
 		stack[depth] = item.body;
 	}
@@ -69,12 +68,12 @@ size_t der_count(struct der d, size_t max)
 
 int der_nid(const struct der *oid)
 {
-	uint8_t encoded[2 + MAX_OID] = {V_ASN1_OBJECT, (uint8_t)oid->len};
+	uint8_t encoded[2 + LIMIT_OID] = {V_ASN1_OBJECT, (uint8_t)oid->len};
 	const unsigned char *p = encoded;
 	ASN1_OBJECT *object;
 	int nid = NID_undef;
 
-	if (oid->len == 0 || oid->len > MAX_OID)
+	if (oid->len == 0 || oid->len > LIMIT_OID)
 		return NID_undef;
 	for (size_t i = 0; i < oid->len; i++)
 		encoded[2 + i] = oid->data[i];

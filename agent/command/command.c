@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define HELP_MAX 65536 /* bytes of one help page */
+#define HELP_SIZE 65536 /* bytes of one help page */
 
 static int help_usage(const struct command *c, struct buf *b, struct err *e)
 {
@@ -123,7 +123,7 @@ static int show_help(const struct command *c)
 	_cleanup_buf_ struct buf b;
 	struct err e = {0};
 
-	buf_init(&b, HELP_MAX);
+	buf_init(&b, HELP_SIZE);
 	if (command_help(c, &b, &e) < 0)
 		return complain(&e, CODE_FAILURE);
 	return print_out(&b, CODE_DONE);

@@ -192,7 +192,7 @@ static int start_road(struct delivery *d, const struct delivery_options *o, stru
 /* What is left: the directories of our credentials, and connections. */
 static int put_on_sandbox(const struct delivery *d, struct err *e)
 {
-	char dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX];
+	char dirs[K8S_CONFIG_DIRS][PATH_MAX];
 	const char *reads[K8S_CONFIG_DIRS + 1] = {NULL};
 	size_t count = k8s_config_dirs(d->config, dirs);
 	const struct sandbox_head head = {.read_paths = reads, .uid = -1, .gid = -1};

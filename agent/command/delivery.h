@@ -26,10 +26,10 @@ struct delivery_options {
 
 /* What keeps it from being delivered, as far as is known now. */
 struct delivery_state {
-	bool delivered;                /* at least once */
-	bool hand_up;                  /* the hand answers */
-	enum exit_code code;           /* what it would mean if the time were over now */
-	char problem[ERR_MESSAGE_MAX]; /* a sentence */
+	bool delivered;                 /* at least once */
+	bool hand_up;                   /* the hand answers */
+	enum exit_code code;            /* what it would mean if the time were over now */
+	char problem[ERR_MESSAGE_SIZE]; /* a sentence */
 };
 
 struct delivery_events {

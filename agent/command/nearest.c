@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/nearest.h"
 
+#include "base/limits.h"
+
 #include <string.h>
 
-#define WORD_MAX 48 /* longer ones are nobody's name */
-#define NEAR 3      /* edits that still look like a slip */
+#define NEAR 3 /* edits that still look like a slip */
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -13,10 +14,10 @@ static size_t least(size_t a, size_t b, size_t c)
 	return m < c ? m : c;
 }
 
-/* Levenshtein's distance of two words of at most WORD_MAX bytes. */
+/* Levenshtein's distance of two words of at most LIMIT_WORD bytes. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t row[WORD_MAX + 1];
+	size_t row[LIMIT_WORD + 1];
 	size_t len = strlen(b);
 
 	for (size_t j = 0; j <= len; j++)
@@ -40,10 +41,11 @@ const char *nearest(const char *typed, const char *const *names, size_t count)
 	const char *best = NULL;
 	size_t best_distance = NEAR + 1;
 
-	if (strlen(typed) > WORD_MAX)
+	if (strlen(typed) > LIMIT_WORD)
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		size_t d = strlen(names[i]) > WORD_MAX ? best_distance : distance(typed, names[i]);
+		size_t d =
+		    strlen(names[i]) > LIMIT_WORD ? best_distance : distance(typed, names[i]);
 
 		if (d < best_distance && d * 2 <= strlen(names[i])) {
 			best = names[i];

@@ -3,14 +3,12 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-
-#define STATUS_MAX 65536 /* bytes of /proc/PID/status: a large groups line has 64 KiB */
-#define DEPTH_MAX 64     /* parents up to the container's first process */
 
 /* One line's value in /proc/PID/status: "PPid:\t1". */
 static int status_value(const char *status, const char *key, char *to, size_t size)
@@ -32,7 +30,7 @@ static int read_process(const char *proc, uint64_t pid, uint64_t *ret_parent, ch
 	char path[PATH_MAX];
 	char parent[32];
 
-	buf_init(&status, STATUS_MAX);
+	buf_init(&status, LIMIT_PROC_FILE);
 	snprintf(path, sizeof(path), "%s/%llu/status", proc, (unsigned long long)pid);
 	if (file_read(AT_FDCWD, path, &status, e) < 0)
 		return -1;
@@ -53,7 +51,7 @@ static int descends_from_one(const char *proc, bool *ret, struct err *e)
 	uint64_t parent = 0;
 	char name[32];
 
-	for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
+	for (int depth = 0; depth < LIMIT_PARENTS && pid > 1; depth++) {
 		if (read_process(proc, pid, &parent, name, sizeof(name), e) < 0)
 			return -1;
 		if (parent == 0)

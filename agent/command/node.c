@@ -10,7 +10,7 @@
 
 #define HEAD_ID                                                                                    \
 	"64402" /* a uid and gid of its own: not 65532, 65534 or 1000-9999, which workloads have */
-#define HAND_ARGS_MAX 24
+#define HAND_ARGS 24
 
 struct settings {
 	const char *config;
@@ -50,8 +50,6 @@ struct settings {
 		.name = (flag), .type = OPTION_BOOL, .at = offsetof(struct settings, member),      \
 		.help = (text)                                                                     \
 	}
-
-#define LIFETIME_MAX_MS (100LL * 366 * 24 * 60 * MINUTE_MS)
 
 static const struct option options[] = {
     TEXT("node-name", node_name, "NAME", "The node whose pods are delivered to",
@@ -95,7 +93,7 @@ static const struct option options[] = {
     BOOL("policy-deny-ed25519", deny_ed25519, "Refuse Ed25519 keys"),
     BOOL("policy-deny-sha1", deny_sha1, "Refuse certificates that are signed with SHA-1"),
     DURATION("policy-max-lifetime", max_lifetime_ms,
-	     "Refuse leaves that are valid for longer; 0 for any", "0", LIFETIME_MAX_MS),
+	     "Refuse leaves that are valid for longer; 0 for any", "0", LIMIT_LIFETIME_MS),
     TEXT("policy-issuer", issuer, "NAME",
 	 "Refuse leaves of another issuer, as openssl x509 -nameopt RFC2253 writes it"),
     {.name = "log-level",
@@ -148,7 +146,7 @@ static struct node_options node_options(const struct settings *s, const char *co
 /* A head that was started as root becomes another user; any head drops what it may do. */
 static int put_on_sandbox(const struct settings *s, struct node *n, struct err *e)
 {
-	const char *reads[NODE_READ_DIRS_MAX + 1] = {NULL};
+	const char *reads[NODE_READ_DIRS + 1] = {NULL};
 	static const char *const writes[] = {NULL};
 	bool root = geteuid() == 0;
 	const struct sandbox_head head = {
@@ -175,7 +173,7 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	const struct settings *s = settings;
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	static const char *const formats[] = {"json", "text"};
-	const char *hand_args[HAND_ARGS_MAX] = {
+	const char *hand_args[HAND_ARGS] = {
 	    "--kubelet-root", s->kubelet_root,        "--driver",    s->driver,
 	    "--cgroup-root",  s->cgroup_root,         "--log-level", levels[s->log_level],
 	    "--log-format",   formats[s->log_format], NULL};

@@ -9,13 +9,11 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define CONFIG_MAX 65536 /* bytes of the file that --config names: a page of flags has one KiB */
-
 /* What was said of each option, and where. */
 struct said {
-	const char *flag[OPTIONS_MAX];
-	const char *config[OPTIONS_MAX];
-	unsigned line[OPTIONS_MAX]; /* of the configuration file */
+	const char *flag[OPTIONS_SIZE];
+	const char *config[OPTIONS_SIZE];
+	unsigned line[OPTIONS_SIZE]; /* of the configuration file */
 	const char *config_path;
 };
 
@@ -55,7 +53,7 @@ static const struct option *find(const struct parse *p, const char *name, size_t
 
 static const char *near_flag(const struct parse *p, const char *name)
 {
-	const char *names[OPTIONS_MAX];
+	const char *names[OPTIONS_SIZE];
 
 	for (size_t i = 0; i < p->count; i++)
 		names[i] = p->options[i].name;
@@ -121,8 +119,8 @@ static int take_short(struct parse *p, const char *word, struct err *e)
 
 static int take_operand(struct parse *p, const char *word, struct err *e)
 {
-	if (p->out->operand_count == OPERANDS_MAX)
-		return err_set(e, ERR_INVALID, "more than %d arguments", OPERANDS_MAX);
+	if (p->out->operand_count == LIMIT_OPERANDS)
+		return err_set(e, ERR_INVALID, "more than %d arguments", LIMIT_OPERANDS);
 	p->out->operands[p->out->operand_count++] = word;
 	return 0;
 }
@@ -269,9 +267,9 @@ int options_parse(const struct option *options, size_t count, int argc, char *co
 	struct origin origin;
 
 	*ret = (struct arguments){0};
-	buf_init(&ret->config, CONFIG_MAX);
-	if (count > OPTIONS_MAX)
-		return err_set(e, ERR_INTERNAL, "more than %d flags", OPTIONS_MAX);
+	buf_init(&ret->config, LIMIT_CONFIG);
+	if (count > OPTIONS_SIZE)
+		return err_set(e, ERR_INTERNAL, "more than %d flags", OPTIONS_SIZE);
 	if (take_words(&p, e) < 0)
 		return -1;
 	if (ret->help)

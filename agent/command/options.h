@@ -9,6 +9,7 @@
  */
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 enum option_type {
 	OPTION_TEXT,     /* const char *: borrowed from argv, the environment or struct arguments */
@@ -47,11 +48,10 @@ struct option {
 #define LOG_LEVEL_CHOICES "error|warn|info|debug"
 #define LOG_FORMAT_CHOICES "json|text"
 
-#define OPTIONS_MAX 64
-#define OPERANDS_MAX 8
+#define OPTIONS_SIZE 64
 
 struct arguments {
-	const char *operands[OPERANDS_MAX];
+	const char *operands[LIMIT_OPERANDS];
 	int operand_count;
 	bool help;         /* --help or -h was there; nothing was stored then */
 	struct buf config; /* the text of --config FILE, which values point into */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define OUTPUT_MAX 65536 /* bytes of one complaint */
+#define OUTPUT_SIZE 65536 /* bytes of one complaint */
 
 /* The code point of the well-formed sequence at s, and its length. */
 static uint32_t code_point(const unsigned char *s, size_t *ret_len)
@@ -68,7 +68,7 @@ int complain(const struct err *e, int code)
 	_cleanup_buf_ struct buf b;
 	struct err ignored;
 
-	buf_init(&b, OUTPUT_MAX);
+	buf_init(&b, OUTPUT_SIZE);
 	if (buf_add_str(&b, "error: ", &ignored) == 0 &&
 	    print_clean(&b, e->message, &ignored) == 0 && buf_add_str(&b, "\n", &ignored) == 0)
 		(void)!file_write_all(STDERR_FILENO, b.data, b.len, &ignored);
@@ -97,7 +97,7 @@ static int widest(const char *const *cells, size_t columns, size_t rows, size_t 
 {
 	_cleanup_buf_ struct buf text;
 
-	buf_init(&text, OUTPUT_MAX);
+	buf_init(&text, OUTPUT_SIZE);
 	*ret = 0;
 	for (size_t r = 0; r < rows; r++) {
 		size_t w;
@@ -110,14 +110,14 @@ static int widest(const char *const *cells, size_t columns, size_t rows, size_t 
 	return 0;
 }
 
-#define COLUMNS_MAX 16
+#define COLUMNS 16
 
 static int row(struct buf *b, const char *const *cells, const size_t *widths, size_t columns,
 	       struct err *e)
 {
 	_cleanup_buf_ struct buf text;
 
-	buf_init(&text, OUTPUT_MAX);
+	buf_init(&text, OUTPUT_SIZE);
 	for (size_t c = 0; c < columns; c++) {
 		int pad;
 
@@ -132,9 +132,9 @@ static int row(struct buf *b, const char *const *cells, const size_t *widths, si
 
 int print_table(struct buf *b, const char *const *cells, size_t columns, size_t rows, struct err *e)
 {
-	size_t widths[COLUMNS_MAX];
+	size_t widths[COLUMNS];
 
-	if (columns > COLUMNS_MAX)
+	if (columns > COLUMNS)
 		return err_set(e, ERR_INTERNAL, "a table of %zu columns", columns);
 	for (size_t c = 0; c < columns; c++)
 		if (widest(cells, columns, rows, c, &widths[c], e) < 0)

@@ -85,14 +85,14 @@ static bool is_started(void *arg)
 	return c->task.delivered;
 }
 
-static bool is_ready(void *arg, char why[static PAGE_WHY_MAX])
+static bool is_ready(void *arg, char why[static PAGE_WHY_SIZE])
 {
 	const struct sidecar *c = arg;
 	struct delivery_state s = delivery_state(c->task.delivery);
 
 	if (s.delivered && s.hand_up)
 		return true;
-	snprintf(why, PAGE_WHY_MAX, "%.250s", s.hand_up ? s.problem : "the hand is away");
+	snprintf(why, PAGE_WHY_SIZE, "%.250s", s.hand_up ? s.problem : "the hand is away");
 	return false;
 }
 

@@ -125,7 +125,7 @@ bool child_has_place(const struct server *s, int64_t now_ms)
 
 	for (size_t i = 0; i < s->child_count; i++)
 		quick += now_ms - s->children[i].start_ms < LIMIT_HAND_SLOW_MS;
-	return quick < LIMIT_HAND_CHILDREN && s->child_count < CHILDREN_MAX;
+	return quick < LIMIT_HAND_CHILDREN && s->child_count < LIMIT_HAND_PROCESSES;
 }
 
 int child_start(struct server *s, enum child_kind kind, struct job *job, struct entry *entry,
@@ -135,8 +135,8 @@ int child_start(struct server *s, enum child_kind kind, struct job *job, struct 
 	pid_t parent = getpid();
 	int pair[2];
 
-	if (s->child_count == CHILDREN_MAX)
-		return err_set(e, ERR_EXHAUSTED, "%d operations hang", CHILDREN_MAX);
+	if (s->child_count == LIMIT_HAND_PROCESSES)
+		return err_set(e, ERR_EXHAUSTED, "%d operations hang", LIMIT_HAND_PROCESSES);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, "socket pair for an operation");
 	*c = (struct child){

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #define CHILD_SOCKET 3
-#define ARGV_MAX 64
+#define ARGV_SIZE 64
 
 int hand_program(char *ret_path, size_t size, struct err *e)
 {
@@ -36,10 +36,10 @@ int hand_program(char *ret_path, size_t size, struct err *e)
 	return 0;
 }
 
-static int start(const char *program, const char *const argv[static ARGV_MAX], int fd,
+static int start(const char *program, const char *const argv[static ARGV_SIZE], int fd,
 		 pid_t *ret_pid, struct err *e)
 {
-	char *plain[ARGV_MAX];
+	char *plain[ARGV_SIZE];
 	char *const environment[] = {NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -68,11 +68,11 @@ int hand_spawn(const char *program, const char *const *args, struct hand_child *
 {
 	_cleanup_close_ int ours = -1;
 	_cleanup_close_ int theirs = -1;
-	const char *argv[ARGV_MAX] = {"certhup-hand", "--socket-fd", "3"};
+	const char *argv[ARGV_SIZE] = {"certhup-hand", "--socket-fd", "3"};
 	int pair[2];
 
 	for (size_t i = 0; args && args[i]; i++) {
-		if (i + 4 == ARGV_MAX)
+		if (i + 4 == ARGV_SIZE)
 			return err_set(e, ERR_INVALID, "too many arguments for %s", program);
 		argv[3 + i] = args[i];
 	}

@@ -27,7 +27,6 @@ struct child {
 	struct hand_reply reply;
 	int reply_fd;
 };
-#define CHILDREN_MAX (LIMIT_HAND_CHILDREN + LIMIT_HAND_SLOW)
 
 struct outgoing {
 	STAILQ_ENTRY(outgoing) link;
@@ -48,7 +47,7 @@ struct adoption {
 struct server {
 	const struct hand_options *options;
 	struct table table;
-	struct child children[CHILDREN_MAX];
+	struct child children[LIMIT_HAND_PROCESSES];
 	size_t child_count;
 	struct volume_watch *watch; /* NULL: inotify is not to be had */
 	int signal_fd;

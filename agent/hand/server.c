@@ -19,7 +19,7 @@ enum {
 	POLL_WATCH,
 	POLL_CHILDREN
 };
-#define POLLS (POLL_CHILDREN + 2 * CHILDREN_MAX)
+#define POLLS (POLL_CHILDREN + 2 * LIMIT_HAND_PROCESSES)
 
 /* Poll ignores an entry whose descriptor is -1. */
 static void fill(const struct server *s, struct pollfd *fds)

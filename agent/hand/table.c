@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ENTRIES_MAX (2 * LIMIT_BINDINGS)
-
 struct job *job_new(const struct hand_request *request, uint64_t connection)
 {
 	struct job *job = calloc(1, sizeof(*job));
@@ -87,8 +85,8 @@ int table_get(struct table *t, const struct volume_ref *ref, struct entry **ret,
 		*ret = entry;
 		return 0;
 	}
-	if (t->entries == ENTRIES_MAX)
-		return err_set(e, ERR_EXHAUSTED, "more than %d volumes", ENTRIES_MAX);
+	if (t->entries == LIMIT_HAND_VOLUMES)
+		return err_set(e, ERR_EXHAUSTED, "more than %d volumes", LIMIT_HAND_VOLUMES);
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return err_sys(e, "remember a volume");

@@ -5,10 +5,8 @@
 #include "base/log.h"
 #include "hand/connect.h"
 
+#include <limits.h>
 #include <sys/wait.h>
-
-#define PROGRAM_MAX 4096
-#define CHILD_END_MS 500 /* it has closed its socket: its exit status follows at once */
 
 struct link {
 	struct loop *loop;
@@ -119,7 +117,7 @@ static void child_ended(struct link *l)
 	int status = 0;
 	struct err e;
 
-	if (hand_child_wait(l->child.pid, CHILD_END_MS, &status, &e) == 0)
+	if (hand_child_wait(l->child.pid, LIMIT_CHILD_END_MS, &status, &e) == 0)
 		err_tail(&l->why, "certhup-hand %s %d: its last log line says why",
 			 WIFSIGNALED(status) ? "was ended by signal" : "ended with exit code",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -147,7 +145,7 @@ static void on_timer(void *arg)
 
 static int start_child(struct link *l, struct err *e)
 {
-	char path[PROGRAM_MAX];
+	char path[PATH_MAX];
 	static const char *const none[] = {NULL};
 	const char *program = l->options.program;
 

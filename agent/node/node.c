@@ -10,6 +10,7 @@
 #include "report/page.h"
 #include "report/status.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +31,7 @@ struct node {
 	struct page *page;
 	struct status_server *status;
 	struct loop_signal *term, *interrupt;
-	char read_dirs[K8S_CONFIG_DIRS][K8S_CONFIG_DIR_MAX];
+	char read_dirs[K8S_CONFIG_DIRS][PATH_MAX];
 	size_t read_dir_count;
 	bool head_seccomp, head_landlock, hand_seccomp, hand_landlock;
 	bool failed; /* end with -1 */
@@ -77,21 +78,21 @@ static void on_stop(void *arg, int signal)
 }
 
 /* Ready: the hand is there and the pods' watch is not down for more than a minute. One Secret's watch says nothing here. */
-static bool is_ready(void *arg, char why[static PAGE_WHY_MAX])
+static bool is_ready(void *arg, char why[static PAGE_WHY_SIZE])
 {
 	struct node *n = arg;
 	int64_t down = pods_down_ms(n->pods);
 
 	if (!link_is_up(n->link)) {
-		snprintf(why, PAGE_WHY_MAX, "the hand is away");
+		snprintf(why, PAGE_WHY_SIZE, "the hand is away");
 		return false;
 	}
 	if (!pods_synced(n->pods)) {
-		snprintf(why, PAGE_WHY_MAX, "the pods of the node have not been listed yet");
+		snprintf(why, PAGE_WHY_SIZE, "the pods of the node have not been listed yet");
 		return false;
 	}
 	if (down > PODS_DOWN_MS) {
-		snprintf(why, PAGE_WHY_MAX, "the watch of pods is down for %lld s",
+		snprintf(why, PAGE_WHY_SIZE, "the watch of pods is down for %lld s",
 			 (long long)(down / 1000));
 		return false;
 	}
@@ -122,7 +123,7 @@ static void list_weak(const struct node *n, const char *ret[static 5])
 static int write_status(void *arg, struct buf *body, struct err *e)
 {
 	struct node *n = arg;
-	char why[PAGE_WHY_MAX] = "";
+	char why[PAGE_WHY_SIZE] = "";
 	const char *weak[5];
 	struct document_facts facts = {.node = n->options.node_name, .why = why, .weak = weak};
 
@@ -254,7 +255,7 @@ void node_set_sandbox(struct node *n, bool seccomp, bool landlock)
 	n->head_landlock = landlock;
 }
 
-void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS_MAX + 1])
+void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS + 1])
 {
 	for (size_t i = 0; i < n->read_dir_count; i++)
 		ret_dirs[i] = n->read_dirs[i];

@@ -54,10 +54,10 @@ int node_run(struct node *n, struct err *e) _must_check_;
 /* What the head's sandbox could put on, for the status document. */
 void node_set_sandbox(struct node *n, bool seccomp, bool landlock);
 
-#define NODE_READ_DIRS_MAX 4
+#define NODE_READ_DIRS 4
 
 /* The directories that are read again later (token, CA): what the sandbox has to leave open. NULL-terminated; borrowed. */
-void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS_MAX + 1]);
+void node_read_dirs(const struct node *n, const char *ret_dirs[NODE_READ_DIRS + 1]);
 
 /* Takes all down; the pods' files stay. Returns NULL. */
 struct node *node_free(struct node *n);

@@ -7,8 +7,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define UID_MAX_VALUE 4294967294LL
-
 /*
  * Kubelet's copy of a static pod has it. The directory of a static pod is named by another annotation,
  * which anybody who makes a pod may write: it is not believed, or a pod could name another one's.
@@ -32,7 +30,7 @@ static void complain(struct pod *pod, enum event_reason reason, const char *fmt,
 	struct pod_complaint *c = &pod->complaints[pod->complaint_count];
 	va_list ap;
 
-	if (pod->complaint_count == POD_COMPLAINTS_MAX)
+	if (pod->complaint_count == LIMIT_POD_COMPLAINTS)
 		return;
 	c->reason = reason;
 	va_start(ap, fmt);
@@ -69,7 +67,7 @@ static int64_t one_user(const struct json *pod)
 			    json_at(json_item(containers, i), "securityContext", "runAsUser", NULL),
 			    of_pod);
 
-			if (uid < 0 || uid > UID_MAX_VALUE || (one >= 0 && uid != one))
+			if (uid < 0 || uid > LIMIT_USER || (one >= 0 && uid != one))
 				return -1;
 			one = uid;
 		}
@@ -85,7 +83,7 @@ static void choose_owner(const struct json *pod, struct binding_spec *spec)
 	int64_t user = one_user(pod);
 
 	spec->owner = (struct volume_owner){.mode = 0444};
-	if (group >= 0 && group <= UID_MAX_VALUE)
+	if (group >= 0 && group <= LIMIT_USER)
 		spec->owner = (struct volume_owner){.gid = (uint32_t)group, .mode = 0440};
 	else if (user >= 0)
 		spec->owner = (struct volume_owner){.uid = (uint32_t)user, .mode = 0400};

@@ -9,12 +9,11 @@
 #include "road/road.h"
 
 #define POD_ANNOTATION "certhup.io/volumes"
-#define POD_COMPLAINTS_MAX 32
 
 /* Something that the pod's owner is to be told. */
 struct pod_complaint {
 	enum event_reason reason;
-	char text[ERR_MESSAGE_MAX];
+	char text[ERR_MESSAGE_SIZE];
 };
 
 struct pod {
@@ -24,7 +23,7 @@ struct pod {
 	struct binding_spec specs[LIMIT_BINDINGS_POD];
 	size_t count;
 	bool over; /* its work is: it wants nothing any more */
-	struct pod_complaint complaints[POD_COMPLAINTS_MAX];
+	struct pod_complaint complaints[LIMIT_POD_COMPLAINTS];
 	size_t complaint_count;
 };
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define UID_MIN_LENGTH 32 /* a static pod's: 32 hex digits */
-#define UID_MAX_LENGTH 36
+#define STATIC_UID_LENGTH 32 /* a static pod's: 32 hex digits */
+#define UID_LENGTH 36
 
 static bool is_hex(char c)
 {
@@ -20,7 +20,7 @@ static bool ends_with(const char *s, size_t len, const char *end)
 
 static bool copy_uid(const char *s, size_t len, char ret_uid[static LIMIT_UID + 1])
 {
-	if (len < UID_MIN_LENGTH || len > UID_MAX_LENGTH)
+	if (len < STATIC_UID_LENGTH || len > UID_LENGTH)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		char c = s[i];

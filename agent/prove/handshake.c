@@ -13,9 +13,7 @@
 #include <openssl/ssl.h>
 
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!aPSK:!PSK:!SRP"
-#define ALPN_MAX 256
 #define CHAIN_OVERHEAD KIB /* lengths and extensions around each certificate */
-#define EXPONENT_BITS 64   /* OpenSSL's own bound for large moduli, here for all */
 
 enum stage {
 	HANDSHAKING,
@@ -48,7 +46,7 @@ static bool exponent_is_short(const EVP_PKEY *key)
 	if (!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "RSA-PSS"))
 		return true;
 	ok = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) &&
-	     BN_num_bits(exponent) <= EXPONENT_BITS;
+	     BN_num_bits(exponent) <= LIMIT_PROBE_EXPONENT_BITS;
 	BN_free(exponent);
 	return ok;
 }
@@ -177,7 +175,7 @@ static int use_client_pair(SSL_CTX *ctx, const struct probe_target *t, struct er
 /* "h2,http/1.1" as TLS has it: each with its length in front. */
 static int use_alpn(SSL *ssl, const char *list, struct err *e)
 {
-	uint8_t wire[ALPN_MAX];
+	uint8_t wire[LIMIT_ALPN + 1];
 	size_t used = 0;
 
 	if (!list)

@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define CONTROLLER "certhup.io/agent"
-#define INSTANCE_MAX 128 /* the API's maximum of reportingInstance */
-#define BODY_MAX (8 * KIB)
 
 struct events {
 	struct loop *loop;
@@ -22,7 +20,7 @@ struct events {
 	size_t waiting; /* in the queue */
 	int under_way;
 	int64_t logged_ms; /* the last failure that was logged; -1 none */
-	char instance[INSTANCE_MAX + 1];
+	char instance[LIMIT_EVENT_INSTANCE + 1];
 };
 
 static const struct {
@@ -119,7 +117,7 @@ static int start(struct events *ev, struct series *s, struct err *e)
 	_cleanup_buf_ struct buf text;
 
 	buf_init(&path, 4 * KIB);
-	buf_init(&text, BODY_MAX);
+	buf_init(&text, LIMIT_EVENT_BODY);
 	if (!body)
 		return err_set(e, ERR_EXHAUSTED, "no memory for an Event");
 	if (k8s_path(&path, e, "apis", "events.k8s.io", "v1", "namespaces", s->namespace_, "events",

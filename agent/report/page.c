@@ -37,7 +37,7 @@ static int metrics(struct page *p, struct buf *body, const char **ret_content_ty
 
 static int ready(struct page *p, struct buf *body)
 {
-	char why[PAGE_WHY_MAX] = "not ready";
+	char why[PAGE_WHY_SIZE] = "not ready";
 
 	if (!p->callbacks.is_ready || p->callbacks.is_ready(p->arg, why))
 		return say(body, 200, "ok");

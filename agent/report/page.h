@@ -7,13 +7,13 @@
 
 #include "event/loop.h"
 
-#define PAGE_WHY_MAX 256
+#define PAGE_WHY_SIZE 256
 
 struct page;
 
 struct page_callbacks {
 	/* True when ready; else why holds a sentence, which /readyz answers with 503. NULL: always ready. */
-	bool (*is_ready)(void *arg, char why[static PAGE_WHY_MAX]);
+	bool (*is_ready)(void *arg, char why[static PAGE_WHY_SIZE]);
 	/* True after the first delivery, for /startupz. NULL: there is no such page. */
 	bool (*is_started)(void *arg);
 	/* Sets what is only known now, before /metrics is written. NULL: nothing. */

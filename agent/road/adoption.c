@@ -7,12 +7,9 @@
 
 #include <string.h>
 
-#define GAP_FIRST_MS 50 /* nginx serves the new leaf 53 to 160 ms after its signal */
-#define GAP_MAX_MS (5 * SECOND_MS)
+#define GAP_FIRST_MS 50             /* nginx serves the new leaf 53 to 160 ms after its signal */
 #define LATE_GAP_FIRST_MS MINUTE_MS /* after the window: looked at rarely, until it is adopted */
-#define LATE_GAP_MAX_MS (10 * MINUTE_MS)
-#define SIGNALS_AGAIN 2   /* for one generation that is not adopted */
-#define BROKEN_IN_A_ROW 3 /* principle: only then a rollback is thought of */
+#define BROKEN_IN_A_ROW 3           /* principle: only then a rollback is thought of */
 
 static void probe_now(struct binding *b);
 
@@ -30,7 +27,7 @@ void adoption_go_on(struct binding *b)
 {
 	const struct road_ops *ops = b->road->ops;
 	int64_t left = b->probe_until_ms - road_now(b->road);
-	int64_t cap = in_window(b) ? GAP_MAX_MS : LATE_GAP_MAX_MS;
+	int64_t cap = in_window(b) ? LIMIT_PROBE_GAP_MS : LIMIT_PROBE_LATE_GAP_MS;
 	int64_t gap = b->probe_gap_ms;
 
 	b->probe_gap_ms = gap * 2 > cap ? cap : gap * 2;
@@ -130,7 +127,7 @@ static void window_over(struct binding *b)
 	}
 	tell_outcome(b);
 	/* A newer pair that waits goes first; else the server is told again. */
-	if (!b->want && b->reload && b->again < SIGNALS_AGAIN &&
+	if (!b->want && b->reload && b->again < LIMIT_SIGNALS_AGAIN &&
 	    b->last_result != PROBE_NO_CONNECTION) {
 		b->again++;
 		reload_due(b);

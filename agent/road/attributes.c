@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <string.h>
 
-#define OWNER_MAX 4294967294u /* (uid_t)-1 means "leave" to chown */
-
 static int set_name(char *to, size_t size, const char *value)
 {
 	return *value ? text_copy(to, size, value) : -1;
@@ -57,12 +55,12 @@ static int set_owner(struct attributes *a, const char *v)
 		return -1;
 	memcpy(part, v, len);
 	part[len] = '\0';
-	if (text_parse_u64(part, 0, OWNER_MAX, &n) < 0)
+	if (text_parse_u64(part, 0, LIMIT_USER, &n) < 0)
 		return -1;
 	a->uid = (int64_t)n;
 	if (!colon)
 		return 0;
-	if (text_parse_u64(colon + 1, 0, OWNER_MAX, &n) < 0)
+	if (text_parse_u64(colon + 1, 0, LIMIT_USER, &n) < 0)
 		return -1;
 	a->gid = (int64_t)n;
 	return 0;
@@ -247,7 +245,7 @@ static void all_names(char *to, size_t size)
 
 int attributes_set(struct attributes *a, const char *key, const char *value, struct err *e)
 {
-	char names[ERR_MESSAGE_MAX];
+	char names[ERR_MESSAGE_SIZE];
 
 	for (const struct attribute *row = attributes_table(); row->name; row++) {
 		if (strcmp(row->name, key) != 0)

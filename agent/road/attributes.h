@@ -9,8 +9,6 @@
 #include "base/buf.h"
 #include "road/outputs.h"
 
-#define ATTRIBUTES_ALPN_MAX 255 /* bytes of the TLS extension */
-
 /* What a pod does not say; from the node's flags. */
 struct attributes_defaults {
 	int64_t splay_ms;
@@ -29,7 +27,7 @@ struct attributes {
 	char process[LIMIT_COMM + 1];             /* "": the container's first process */
 	uint16_t probe_port;                      /* 0: no probe */
 	char probe_sni[LIMIT_HOST_NAME + 1];      /* "": none */
-	char probe_alpn[ATTRIBUTES_ALPN_MAX + 1];
+	char probe_alpn[LIMIT_ALPN + 1];
 	bool probe_client; /* the volume's own pair is the client certificate */
 	int64_t min_interval_ms;
 	int64_t splay_ms;

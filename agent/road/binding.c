@@ -75,7 +75,7 @@ int32_t binding_owes(const struct binding *b)
 
 bool binding_problem(struct binding *b, const char *fmt, ...)
 {
-	char text[PROBLEM_MAX];
+	char text[PROBLEM_SIZE];
 	va_list ap;
 	bool fresh;
 

@@ -10,7 +10,7 @@
 
 #include <sys/queue.h>
 
-#define PROBLEM_MAX 320
+#define PROBLEM_SIZE 320
 
 /* Gone back to the pair that worked, and forward again when that did not heal it. */
 enum rollback_step {
@@ -42,9 +42,9 @@ struct binding {
 	bool has_record;
 	struct record record;
 	enum binding_state state;
-	int64_t since_ms;          /* monotonic */
-	char problem[PROBLEM_MAX]; /* of its own; its supply may have one too */
-	bool trouble_told;         /* of the supply's trouble there was an Event */
+	int64_t since_ms;           /* monotonic */
+	char problem[PROBLEM_SIZE]; /* of its own; its supply may have one too */
+	bool trouble_told;          /* of the supply's trouble there was an Event */
 
 	/* What is wanted. */
 	bool want;          /* a newer content may wait: read again as soon as the gates are open */
@@ -98,7 +98,7 @@ struct supply {
 	struct gate_verdict verdict;
 	bool judged_ca, judged_temporary, judged_next; /* what else the verdict rests on */
 	bool reading;                                  /* a reread is under way */
-	char trouble[PROBLEM_MAX];                     /* why it cannot be read; "" it can */
+	char trouble[PROBLEM_SIZE];                    /* why it cannot be read; "" it can */
 	char high_uid[LIMIT_UID + 1];
 	char high_rv[LIMIT_RESOURCE_VERSION + 1]; /* the highest that was seen of this uid */
 	int64_t low_ms;                           /* a lower one was read once, then; -1 none */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define RETRY_FIRST_MS SECOND_MS
-#define RETRY_MAX 5 /* of a signal that the hand could not send; then it is told and given up */
 
 static const char *action_label(int32_t signal)
 {
@@ -194,7 +193,7 @@ static void on_signalled(void *arg, const struct hand_reply *reply, int memfd _u
 
 	l->call = NULL;
 	if (reply->err.kind != ERR_NONE) {
-		if (++l->failures > RETRY_MAX)
+		if (++l->failures > LIMIT_SIGNAL_RETRIES)
 			give_up(l, "failed", reply->err.message);
 	} else if (result == SIGNAL_SENT || result == SIGNAL_STOPPED) {
 		count_reload(l, signal_result_label(result));

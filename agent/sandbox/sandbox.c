@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "sandbox/sandbox.h"
 
+#include "base/limits.h"
 #include "sandbox/internal.h"
 
 #include <errno.h>
@@ -10,8 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#define PATHS_MAX 32
 
 /* 0, 1 and 2 must be taken, or a file that is opened later gets the log. */
 static int open_std(struct err *e)
@@ -86,7 +85,7 @@ static int change_user(int64_t uid, int64_t gid, struct err *e)
 }
 
 struct rules {
-	struct landlock_rule rule[PATHS_MAX];
+	struct landlock_rule rule[LIMIT_SANDBOX_PATHS];
 	size_t count;
 };
 
@@ -104,9 +103,10 @@ static int add_path(struct rules *r, const char *path, bool write, struct err *e
 		return 0;
 	if (fd < 0)
 		return err_sys(e, "open %s for the sandbox", path);
-	if (r->count == PATHS_MAX) {
+	if (r->count == LIMIT_SANDBOX_PATHS) {
 		close(fd);
-		return err_set(e, ERR_EXHAUSTED, "more than %d paths for the sandbox", PATHS_MAX);
+		return err_set(e, ERR_EXHAUSTED, "more than %d paths for the sandbox",
+			       LIMIT_SANDBOX_PATHS);
 	}
 	r->rule[r->count++] = (struct landlock_rule){.fd = fd, .write = write};
 	return 0;
@@ -156,8 +156,9 @@ int sandbox_hand(const struct sandbox_hand *options, struct sandbox_report *ret,
 	*ret = (struct sandbox_report){0};
 	if (add_path(&rules, "/proc/self", false, e) < 0)
 		return -1;
-	if (options->writes + options->reads + rules.count > PATHS_MAX)
-		return err_set(e, ERR_EXHAUSTED, "more than %d paths for the sandbox", PATHS_MAX);
+	if (options->writes + options->reads + rules.count > LIMIT_SANDBOX_PATHS)
+		return err_set(e, ERR_EXHAUSTED, "more than %d paths for the sandbox",
+			       LIMIT_SANDBOX_PATHS);
 	for (size_t i = 0; i < options->writes + options->reads; i++) {
 		bool write = i < options->writes;
 		int fd = write ? options->write_fds[i] : options->read_fds[i - options->writes];

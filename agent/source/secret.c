@@ -84,7 +84,7 @@ static int read_object(const struct json *json, struct secret_object *o, struct 
 	    is_true(json_text(notes, "cert-manager.io/issue-temporary-certificate", NULL));
 	o->next_key = is_true(json_text(meta, "labels", "cert-manager.io/next-private-key", NULL));
 	o->allow_ca = is_true(json_text(notes, "certhup.io/allow-ca", NULL));
-	o->allow_accounts = accounts && strlen(accounts) <= SECRET_ACCOUNTS_MAX ? accounts : "";
+	o->allow_accounts = accounts && strlen(accounts) <= LIMIT_ALLOW_ACCOUNTS ? accounts : "";
 	json_each(json_at(json, "data", NULL), take_value, o);
 	return 0;
 }

@@ -12,8 +12,6 @@
 
 struct secret_source;
 
-#define SECRET_ACCOUNTS_MAX (4 * KIB)
-
 /* A Secret as it is now. Borrowed during the callback. */
 struct secret_object {
 	const char *namespace_;

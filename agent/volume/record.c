@@ -57,7 +57,7 @@ int record_write(int state_fd, const struct record *r, struct err *e)
 	_cleanup_close_ int dirfd = -1;
 	char temporary[FILE_NAME];
 
-	buf_init(&text, RECORD_TEXT_MAX);
+	buf_init(&text, LIMIT_RECORD);
 	if (!volume_ref_ok(&r->ref))
 		return err_set(e, ERR_INVALID, "record: not the name of a pod's volume");
 	if (record_to_text(r, &text, e) < 0)
@@ -85,7 +85,7 @@ static int read_one(int dirfd, const char *uid, const char *name, struct record 
 	_cleanup_buf_ struct buf text;
 	char bad[FILE_NAME];
 
-	buf_init(&text, RECORD_TEXT_MAX);
+	buf_init(&text, LIMIT_RECORD);
 	err_clear(e);
 	if (file_read(dirfd, name, &text, e) < 0 && !(e->kind == ERR_EXHAUSTED && e->sys == 0))
 		return not_absent(e);

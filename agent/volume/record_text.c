@@ -217,13 +217,13 @@ static int damaged(struct err *e, const char *what)
 int record_from_text(const char *text, size_t len, struct record *ret, struct err *e)
 {
 	static const char sum_name[] = "\nsha256 ";
-	char copy[RECORD_TEXT_MAX + 1];
+	char copy[LIMIT_RECORD + 1];
 	char hex[FINGERPRINT_HEX];
 	const char *value, *sum;
 	char *rest = copy;
 	struct record r = {0};
 
-	if (len > RECORD_TEXT_MAX || memchr(text, '\0', len))
+	if (len > LIMIT_RECORD || memchr(text, '\0', len))
 		return damaged(e, "not text");
 	memcpy(copy, text, len);
 	copy[len] = '\0';

@@ -9,8 +9,6 @@
 #include "base/buf.h"
 #include "base/record.h"
 
-#define RECORD_TEXT_MAX 8192
-
 int record_to_text(const struct record *r, struct buf *to, struct err *e) _must_check_;
 
 /* Errors: INVALID. */

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define DEPTH_MAX 8 /* our generations are flat; deeper ones are the pod's own */
-
 /* Opens a directory to be listed. A descriptor of its own: the listing has a position. */
 static DIR *list(int at, const char *name)
 {
@@ -42,7 +40,7 @@ static bool remove_at(struct sweep *s, int at, const char *name, int depth)
 		return true;
 	if (errno != EISDIR)
 		return false;
-	if (depth < DEPTH_MAX && (d = list(at, name))) {
+	if (depth < LIMIT_SWEEP_DEPTH && (d = list(at, name))) {
 		while ((inner = next_name(s, d)))
 			(void)remove_at(s, dirfd(d), inner, depth + 1);
 		closedir(d);

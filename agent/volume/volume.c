@@ -11,8 +11,6 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#define OPEN_TRIES 8 /* openat2 answers EAGAIN while somebody renames on its way */
-
 static int open_beneath(int dirfd, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = {
@@ -21,7 +19,7 @@ static int open_beneath(int dirfd, const char *path, int flags, uint64_t resolve
 	};
 	long fd;
 
-	for (int i = 0; i < OPEN_TRIES; i++) {
+	for (int i = 0; i < LIMIT_OPEN_TRIES; i++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
 			break;

@@ -15,8 +15,6 @@
 #define GENERATION_EVENTS                                                                          \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB | IN_ONLYDIR)
 
-#define WATCHES_MAX ((size_t)2 * LIMIT_BINDINGS)
-
 /* One inotify watch. A volume has up to two, of one key. */
 struct entry {
 	int wd;
@@ -31,8 +29,8 @@ struct volume_watch {
 	uint64_t last_key;
 	unsigned dead; /* entries of the library that no call can remove */
 	size_t count;
-	struct entry entries[WATCHES_MAX]; /* in order of wd */
-	uint64_t ended[WATCHES_MAX];       /* keys to be told while all is made anew */
+	struct entry entries[LIMIT_INOTIFY_WATCHES]; /* in order of wd */
+	uint64_t ended[LIMIT_INOTIFY_WATCHES];       /* keys to be told while all is made anew */
 };
 
 /* The library has one instance, which it keeps to itself. */
@@ -186,8 +184,8 @@ static int add_directory(struct volume_watch *w, int fd, bool root, struct err *
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "watch the volume");
 	forget_same(w, &st);
-	if (w->count == WATCHES_MAX)
-		return err_set(e, ERR_EXHAUSTED, "more than %zu watches", WATCHES_MAX);
+	if (w->count == LIMIT_INOTIFY_WATCHES)
+		return err_set(e, ERR_EXHAUSTED, "more than %zu watches", LIMIT_INOTIFY_WATCHES);
 	entry.dev = st.st_dev;
 	entry.ino = st.st_ino;
 	unique_path(fd, 2 * key + root, path);

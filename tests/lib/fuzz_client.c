@@ -25,7 +25,7 @@ static void on_done(void *arg, const struct hand_reply *reply, int memfd)
 
 	(void)memfd;
 	if (!(slot->side->open & bit) ||
-	    strnlen(reply->err.message, ERR_MESSAGE_MAX) == ERR_MESSAGE_MAX)
+	    strnlen(reply->err.message, ERR_MESSAGE_SIZE) == ERR_MESSAGE_SIZE)
 		abort(); /* answered twice, or with a text that has no end */
 	if (reply->op != HAND_ADOPT || reply->last)
 		slot->side->open &= ~bit;

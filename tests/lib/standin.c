@@ -187,7 +187,7 @@ static char *call(struct standin *s, const char *command, char *ret_error, size_
 
 static char *call_or_fail(struct standin *s, const char *command)
 {
-	char error[ERR_MESSAGE_MAX];
+	char error[ERR_MESSAGE_SIZE];
 	char *text = call(s, command, error, sizeof(error));
 	if (!text)
 		fail_msg("%.200s: %s", command, error);
@@ -273,7 +273,7 @@ void standin_delete(struct standin *s, const char *resource, const char *ns, con
 
 char *standin_get(struct standin *s, const char *resource, const char *ns, const char *name)
 {
-	char error[ERR_MESSAGE_MAX];
+	char error[ERR_MESSAGE_SIZE];
 	_cleanup_free_ char *command = NULL;
 	if (asprintf(&command,
 		     "{\"do\":\"get\",\"resource\":\"%s\",\"namespace\":\"%s\",\"name\":\"%s\"}",
@@ -305,7 +305,7 @@ size_t standin_count(struct standin *s, const char *verb, const char *path)
 bool standin_await(struct standin *s, const char *verb, const char *path, size_t count,
 		   int timeout_ms)
 {
-	char error[ERR_MESSAGE_MAX];
+	char error[ERR_MESSAGE_SIZE];
 	_cleanup_free_ char *members = filter_members(verb, path);
 	_cleanup_free_ char *command = NULL;
 	if (asprintf(&command, "{\"do\":\"await\",\"count\":%zu,\"timeout_ms\":%d%s}", count,

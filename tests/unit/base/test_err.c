@@ -77,20 +77,20 @@ static void context_goes_in_front_and_keeps_kind(void **state _unused_)
 
 static void long_texts_are_cut_and_terminated(void **state _unused_)
 {
-	char text[2 * ERR_MESSAGE_MAX];
+	char text[2 * ERR_MESSAGE_SIZE];
 	struct err e;
 
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	err_set(&e, ERR_INTERNAL, "%s", text);
-	assert_int_equal(strlen(e.message), ERR_MESSAGE_MAX - 1);
+	assert_int_equal(strlen(e.message), ERR_MESSAGE_SIZE - 1);
 	err_add(&e, "%s", text);
-	assert_int_equal(strlen(e.message), ERR_MESSAGE_MAX - 1);
+	assert_int_equal(strlen(e.message), ERR_MESSAGE_SIZE - 1);
 	err_tail(&e, "%s", text);
-	assert_int_equal(strlen(e.message), ERR_MESSAGE_MAX - 1);
+	assert_int_equal(strlen(e.message), ERR_MESSAGE_SIZE - 1);
 	errno = EIO;
 	err_sys(&e, "%s", text);
-	assert_int_equal(strlen(e.message), ERR_MESSAGE_MAX - 1);
+	assert_int_equal(strlen(e.message), ERR_MESSAGE_SIZE - 1);
 }
 
 static void each_kind_has_one_meaning(void **state _unused_)

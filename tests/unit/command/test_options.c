@@ -305,7 +305,7 @@ static void help_wins_over_everything(void **state _unused_)
 static void too_many_operands_are_refused(void **state _unused_)
 {
 	char word[] = "x";
-	char *argv[OPERANDS_MAX + 1];
+	char *argv[LIMIT_OPERANDS + 1];
 	struct settings s = {0};
 	struct arguments a;
 	struct err e;

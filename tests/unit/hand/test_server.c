@@ -94,7 +94,7 @@ static void restart_knows_what_was_published(void **state)
 
 struct adopted {
 	unsigned records, intact, errors;
-	char said[ERR_MESSAGE_MAX]; /* of the last error */
+	char said[ERR_MESSAGE_SIZE]; /* of the last error */
 	bool done;
 };
 

@@ -205,7 +205,7 @@ static void E13_many_volumes_are_bounded(void **state _unused_)
 	snprintf(json + n, sizeof(json) - n, "}\"}},%s}", SPEC(""));
 	read_pod(json);
 	assert_int_equal(pod.count, 0);
-	assert_in_range(pod.complaint_count, 1, POD_COMPLAINTS_MAX);
+	assert_in_range(pod.complaint_count, 1, LIMIT_POD_COMPLAINTS);
 }
 
 static void annotation_that_is_no_json_is_told(void **state _unused_)

@@ -25,11 +25,11 @@ struct scene {
 	atomic_int written;
 };
 
-static bool is_ready(void *arg, char why[static PAGE_WHY_MAX])
+static bool is_ready(void *arg, char why[static PAGE_WHY_SIZE])
 {
 	struct scene *s = arg;
 
-	snprintf(why, PAGE_WHY_MAX, "the hand is away");
+	snprintf(why, PAGE_WHY_SIZE, "the hand is away");
 	return s->ready;
 }
 
