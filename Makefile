@@ -32,7 +32,8 @@ LDFLAGS_asan   := -fsanitize=address,undefined
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 LDFLAGS_fuzz   := -fsanitize=address,undefined
 CFLAGS_ALL  = -std=gnu17 $(warnings) $(WERROR) $(hardening) $(CFLAGS_$(BUILD)) $(CFLAGS)
-LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(LDFLAGS_$(BUILD)) $(LDFLAGS)
+link_kind := -pie
+LDFLAGS_ALL = $(link_kind) -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 
 # The two programs. The hand links no parser of anybody's format (DESIGN: a head and a hand).
 hand_dirs := agent/base agent/volume agent/notify agent/sandbox
@@ -151,6 +152,8 @@ install: all ## into PREFIX (/usr/local), below DESTDIR
 
 clean: ## remove build/
 	rm -rf build
+
+include agent/image/image.mk
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -2,8 +2,9 @@
 /*
  * Wipe on free for the whole program, the libraries it is linked with included: json-c, libcurl and
  * OpenSSL leave copies of what they read on the heap. Interposes free and realloc of a dynamically
- * linked program; left out under sanitizers, which bring their own. What is never freed, registers
- * and the stack are not its business.
+ * linked program; in a static one they are renamed by the build and called by -Wl,--wrap. Left out
+ * under sanitizers, which bring their own. What is never freed, registers and the stack are not its
+ * business.
  */
 #include <malloc.h>
 #include <stdlib.h>
