@@ -46,12 +46,6 @@ static void on_evidence(void *arg, const struct hand_reply *reply, int memfd _un
 		b->evidence.process = reply->process;
 }
 
-static void owed_is_served(struct binding *b)
-{
-	if (b->record.owed_signal && !b->signal_due)
-		binding_mark(b, HAND_MARK_OWED_DONE);
-}
-
 static void adopted(struct binding *b, int64_t not_after_s)
 {
 	bool was_late = b->state == BINDING_STALE || b->state == BINDING_BROKEN ||
@@ -63,7 +57,8 @@ static void adopted(struct binding *b, int64_t not_after_s)
 	b->road->ops->timer_stop(b->probe_timer);
 	b->probe_at_ms = -1;
 	supply_count_volumes(b->supply);
-	owed_is_served(b);
+	if (!b->signal_due)
+		binding_owes_nothing(b);
 	if (b->state == BINDING_ADOPTED)
 		return;
 	if (b->fresh)
@@ -78,7 +73,8 @@ static void adopted(struct binding *b, int64_t not_after_s)
 			      "The server on port %u serves the certificate of volume %s",
 			      b->spec.attributes.probe_port, b->spec.ref.name);
 	b->fresh = false;
-	reload_adopted(b);
+	b->probe_until_ms = 0;
+	siblings_adopted(b);
 }
 
 static void tell_outcome(struct binding *b)

@@ -45,6 +45,12 @@ void binding_mark(struct binding *b, uint32_t marks)
 		log_warn("volume.unmarked", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 }
 
+void binding_owes_nothing(struct binding *b)
+{
+	if (b->record.owed_signal)
+		binding_mark(b, HAND_MARK_OWED_DONE);
+}
+
 struct hand_request binding_process_request(const struct binding *b, enum hand_op op)
 {
 	struct hand_request rq = binding_request(b, op);
@@ -165,7 +171,8 @@ int binding_new(struct road *r, const struct binding_spec *spec, struct binding 
 	LIST_INSERT_HEAD(&r->bindings, b, in_road);
 	r->count++;
 	metric_add(&count_bindings, 1, M_LABELS(states[b->state]));
-	if (r->ops->timer_new(r->arg, on_timer, b, &b->timer, e) < 0 || reload_join(b, e) < 0 ||
+	if (r->ops->timer_new(r->arg, on_timer, b, &b->timer, e) < 0 || siblings_join(b, e) < 0 ||
+	    reload_join(b, e) < 0 ||
 	    supply_get(r, spec->pod_namespace, spec->attributes.secret, &s, e) < 0) {
 		binding_free(b);
 		return -1;
@@ -183,6 +190,7 @@ struct binding *binding_free(struct binding *b)
 	right_leave(b);
 	adoption_stop(b);
 	reload_leave(b);
+	siblings_leave(b);
 	supply_leave(b);
 	if (b->call)
 		ops->hand_cancel(b->call);

@@ -30,10 +30,12 @@ struct binding {
 	LIST_ENTRY(binding) in_road;
 	LIST_ENTRY(binding) in_supply;
 	LIST_ENTRY(binding) in_reload;
+	LIST_ENTRY(binding) in_siblings;
 	LIST_ENTRY(binding) in_probing; /* while it has a probe under way */
 	struct road *road;
 	struct binding_spec spec;
 	struct supply *supply;
+	struct siblings *siblings;
 	struct reload *reload; /* NULL: nothing is signalled */
 	bool seen;             /* while a pod's set is compared */
 
@@ -56,6 +58,7 @@ struct binding {
 	bool
 	    denied; /* held by a no of the API server: a Secret that changed is asked about at once */
 	bool splay_done;
+	int64_t splay_until_ms; /* the same for all volumes of its process; 0 none */
 	struct backoff retry;
 	char told_rv[LIMIT_RESOURCE_VERSION + 1]; /* of the last rejection that was told */
 	struct loop_timer *timer;
@@ -66,6 +69,9 @@ struct binding {
 
 	/* Notify and prove. */
 	bool signal_due;
+	int64_t signalled_ms; /* the last signal about it; 0 none */
+	int64_t
+	    settle_until_ms; /* its process reloads until then (principle 5); 0 adopted, or none */
 	struct probe *probe;
 	struct probe *before_probe; /* begun right before a swap, which does not wait for it */
 	struct hand_call *find;
@@ -115,7 +121,7 @@ struct offer {
 	bool reset;
 };
 
-/* One process that volumes of a pod reload. */
+/* One process that volumes of a pod reload by one signal. */
 struct reload {
 	LIST_ENTRY(reload) in_road;
 	struct road *road;
@@ -128,10 +134,14 @@ struct reload {
 	struct hand_call *call;
 	struct binding *carrier; /* whose volume the call names */
 	int64_t last_ms;         /* last signal; -1 none */
-	int64_t settle_until_ms; /* principle 5: no swap before; 0 none */
-	int64_t splay_until_ms;  /* one random time for all volumes; 0 none */
 	unsigned failures;
-	struct process target; /* of the last signal; pid 0 none */
+};
+
+/* The volumes of one pod. */
+struct siblings {
+	LIST_ENTRY(siblings) in_road;
+	char pod_uid[LIMIT_UID + 1];
+	LIST_HEAD(, binding) bindings;
 };
 
 /* A question that was asked: may this account get this Secret? */
@@ -161,6 +171,7 @@ struct road {
 	struct gate *gate;
 	LIST_HEAD(, binding) bindings;
 	LIST_HEAD(, supply) supplies;
+	LIST_HEAD(, siblings) siblings;
 	LIST_HEAD(, reload) reloads;
 	LIST_HEAD(, binding) probing;
 	LIST_HEAD(, right) rights;
@@ -198,6 +209,8 @@ void binding_find_process(struct binding *b, hand_done_fn done);
 int32_t binding_owes(const struct binding *b);
 /* Bits of enum hand_mark, here and in the hand's record. */
 void binding_mark(struct binding *b, uint32_t marks);
+/* The signal that was owed was sent, or is not needed. */
+void binding_owes_nothing(struct binding *b);
 /* For calls whose answer changes nothing. */
 void binding_ignore(void *arg, const struct hand_reply *reply, int memfd);
 void binding_adopt(struct binding *b, const struct record *record_or_null, bool intact);
@@ -243,14 +256,24 @@ enum right_answer right_check(struct binding *b, const struct secret_object *sec
 void right_forget(struct road *r);
 void right_leave(struct binding *b);
 
+/* siblings.c: the volumes of one pod. Two are read by one process unless both say who reads them, and name others. */
+int siblings_join(struct binding *b, struct err *e) _must_check_;
+void siblings_leave(struct binding *b);
+bool siblings_are_swapping(const struct binding *b);
+/* Principle 5: when the next generation of b may be put in place; now or earlier means at once. */
+int64_t siblings_swap_after(const struct binding *b);
+void siblings_signalled(struct binding *b); /* its process reloads now */
+void siblings_adopted(struct binding *b);   /* what waited for that goes on */
+/* The random time that a sibling waits for already; 0 none. */
+int64_t siblings_splay_until(const struct binding *b);
+
 /* reload.c */
 int reload_join(struct binding *b, struct err *e) _must_check_;
 void reload_leave(struct binding *b);
 void reload_due(struct binding *b); /* this binding's process is to be signalled */
-/* When the next swap may be: now or earlier means at once. */
-int64_t reload_swap_after(const struct binding *b);
-void reload_adopted(struct binding *b); /* the window may close early */
-void reload_go_on(struct binding *b);   /* what kept the signal back may be over */
+/* While a signal about it is due or under way: when to look again; else 0. */
+int64_t reload_due_at(const struct binding *b);
+void reload_go_on(struct binding *b); /* what kept signals of its pod back may be over */
 
 /* adoption.c */
 void adoption_begin(struct binding *b, int64_t window_ms);

@@ -245,7 +245,7 @@ static int send_publish(struct binding *b, const struct offer *o, struct content
 static bool must_wait(struct binding *b)
 {
 	int64_t now = road_now(b->road);
-	int64_t open_ms = reload_swap_after(b);
+	int64_t open_ms = siblings_swap_after(b);
 	int64_t splay = b->spec.attributes.splay_ms;
 
 	if (open_ms > now) {
@@ -256,16 +256,11 @@ static bool must_wait(struct binding *b)
 	if (!b->has_record || !splay || b->splay_done)
 		return false;
 	b->splay_done = true;
-	if (b->reload && b->reload->splay_until_ms > now) {
-		hold_until(b, b->reload->splay_until_ms);
-	} else {
-		int64_t wait =
-		    (int64_t)((uint64_t)splay * b->road->ops->random(b->road->arg) >> 32);
-
-		hold_until(b, now + wait);
-		if (b->reload)
-			b->reload->splay_until_ms = now + wait;
-	}
+	b->splay_until_ms = siblings_splay_until(b);
+	if (!b->splay_until_ms)
+		b->splay_until_ms =
+		    now + (int64_t)((uint64_t)splay * b->road->ops->random(b->road->arg) >> 32);
+	hold_until(b, b->splay_until_ms);
 	b->asked_to_wait = true;
 	return true;
 }

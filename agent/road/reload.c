@@ -50,17 +50,6 @@ static struct binding *any_due(const struct reload *l)
 	return NULL;
 }
 
-/* A process must not be told while another of its volumes is being swapped (principle 5). */
-static bool any_swapping(const struct reload *l)
-{
-	const struct binding *b;
-
-	LIST_FOREACH (b, &l->bindings, in_reload)
-		if (b->call)
-			return true;
-	return false;
-}
-
 static void on_signalled(void *arg, const struct hand_reply *reply, int memfd);
 
 static int send_signal(struct reload *l, struct binding *b, struct err *e)
@@ -71,13 +60,6 @@ static int send_signal(struct reload *l, struct binding *b, struct err *e)
 	return l->road->ops->hand_send(l->road->arg, &rq, -1, on_signalled, l, &l->call, e);
 }
 
-/* One signal served all volumes: the records of the others owe nothing any more. */
-static void owed_is_done(struct binding *b)
-{
-	if (b->record.owed_signal)
-		binding_mark(b, HAND_MARK_OWED_DONE);
-}
-
 static void run(struct reload *l)
 {
 	struct binding *b = any_due(l);
@@ -85,14 +67,15 @@ static void run(struct reload *l)
 	int64_t due = l->last_ms < 0 ? now : l->last_ms + min_interval(l);
 	struct err e;
 
-	if (!b || l->call || any_swapping(l) || !l->road->hand_up)
+	/* A process must not be told while another of its volumes is being swapped (principle 5). */
+	if (!b || l->call || siblings_are_swapping(b) || !l->road->hand_up)
 		return;
 	if (l->failures)
 		due = now + (RETRY_FIRST_MS << (l->failures - 1));
 	if (!b->spec.container_id[0]) {
 		/* It does not run: when it starts it reads what is there. */
 		b->signal_due = false;
-		owed_is_done(b);
+		binding_owes_nothing(b);
 		run(l);
 		return;
 	}
@@ -121,22 +104,19 @@ static void on_timer(void *arg)
 static void sent(struct reload *l, const struct hand_reply *reply)
 {
 	struct binding *b;
-	int64_t now = road_now(l->road);
 
-	l->last_ms = now;
+	l->last_ms = road_now(l->road);
 	l->failures = 0;
-	l->target = reply->process;
-	l->settle_until_ms = now;
 	LIST_FOREACH (b, &l->bindings, in_reload) {
 		if (!b->signal_due)
 			continue;
 		b->signal_due = false;
+		/* One signal served all volumes: the hand has noted that for the one it was told of. */
 		if (b == l->carrier)
 			b->record.owed_signal = 0;
 		else
-			owed_is_done(b);
-		if (now + b->spec.attributes.settle_ms > l->settle_until_ms)
-			l->settle_until_ms = now + b->spec.attributes.settle_ms;
+			binding_owes_nothing(b);
+		siblings_signalled(b);
 		binding_set_state(b, BINDING_NOTIFIED);
 		binding_event(b, EVENT_RELOAD_SENT, "Sent %s to process %d (%s) of container %s",
 			      action_label(l->signal), reply->process.pid, reply->process.comm,
@@ -281,49 +261,24 @@ void reload_due(struct binding *b)
 		adoption_begin(b, b->spec.attributes.settle_ms);
 }
 
-int64_t reload_swap_after(const struct binding *b)
+int64_t reload_due_at(const struct binding *b)
 {
 	const struct reload *l = b->reload;
+	int64_t now;
 
-	if (!l)
-		return b->state == BINDING_DELIVERED && b->spec.attributes.probe_port
-			   ? b->probe_until_ms
-			   : 0;
-	/* A signal that is due is sent first, and its window follows. */
-	if (l->call || any_due(l))
-		return road_now(l->road) + min_interval(l);
-	return l->settle_until_ms;
-}
-
-/* A version that the window kept back goes on; splay and a no of the API server hold longer. */
-static void window_closed(struct binding *b)
-{
-	if (b->splay_done || b->denied)
-		return;
-	b->hold_until_ms = 0;
-	binding_go_on(b);
-}
-
-void reload_adopted(struct binding *b)
-{
-	struct reload *l = b->reload;
-	struct binding *other;
-
-	b->probe_until_ms = 0;
-	if (!l) {
-		window_closed(b);
-		return;
-	}
-	LIST_FOREACH (other, &l->bindings, in_reload)
-		if (other->has_record && other->state != BINDING_ADOPTED)
-			return;
-	l->settle_until_ms = 0;
-	LIST_FOREACH (other, &l->bindings, in_reload)
-		window_closed(other);
+	if (!l || (!l->call && !b->signal_due))
+		return 0;
+	now = road_now(l->road);
+	return l->last_ms + min_interval(l) > now + LIMIT_MIN_INTERVAL_MS
+		   ? l->last_ms + min_interval(l)
+		   : now + LIMIT_MIN_INTERVAL_MS;
 }
 
 void reload_go_on(struct binding *b)
 {
-	if (b->reload)
-		run(b->reload);
+	struct binding *other;
+
+	LIST_FOREACH (other, &b->siblings->bindings, in_siblings)
+		if (other->reload)
+			run(other->reload);
 }

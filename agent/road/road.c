@@ -22,6 +22,7 @@ int road_new(const struct road_options *options, struct road **ret, struct err *
 	r->gate = options->gate;
 	LIST_INIT(&r->bindings);
 	LIST_INIT(&r->supplies);
+	LIST_INIT(&r->siblings);
 	LIST_INIT(&r->reloads);
 	LIST_INIT(&r->probing);
 	LIST_INIT(&r->rights);

@@ -142,6 +142,8 @@ struct binding_spec *world_spec(unsigned n, const char *const *attributes)
 			   "attributes_set");
 	}
 	world_must(attributes_finish(&s->attributes, &defaults, &e) == 0, "attributes_finish");
+	if (s->attributes.container[0])
+		memcpy(s->container, s->attributes.container, sizeof(s->container));
 	return s;
 }
 
@@ -151,6 +153,27 @@ void world_pod(struct world *w, unsigned n, const char *const *attributes)
 
 	road_set_pod(w->road, s->ref.pod_uid, s, 1);
 	free(s);
+}
+
+void world_pod_of(struct world *w, unsigned n, const char *const *const *attributes,
+		  const char *const *names)
+{
+	struct binding_spec *specs = calloc(LIMIT_BINDINGS_POD, sizeof(*specs));
+	size_t count = 0;
+
+	if (!specs)
+		abort();
+	for (; attributes[count]; count++) {
+		struct binding_spec *s = world_spec(n, attributes[count]);
+
+		snprintf(s->ref.name, sizeof(s->ref.name), "%s", names[count]);
+		if (w->no_container && strcmp(w->no_container, names[count]) == 0)
+			s->container[0] = s->container_id[0] = '\0';
+		specs[count] = *s;
+		free(s);
+	}
+	road_set_pod(w->road, specs[0].ref.pod_uid, specs, count);
+	free(specs);
 }
 
 unsigned world_count_events(const struct world *w, enum event_reason reason)

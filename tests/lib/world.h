@@ -66,7 +66,8 @@ struct world {
 	TAILQ_HEAD(, world_job) jobs;
 	struct world_event events[WORLD_EVENTS];
 	size_t event_count;
-	bool deny; /* reviews say no */
+	bool deny;                /* reviews say no */
+	const char *no_container; /* the container of this volume cannot be told */
 	bool hand_away;
 	struct err refuse_adopt; /* ADOPT answers this while its kind is set */
 	unsigned reviews;
@@ -92,6 +93,9 @@ struct world_secret *world_secret(struct world *w, const char *name);
 /* A binding of a pod "p<n>" with volume "tls", attributes as "key=value" strings that end with NULL. Told to the road. */
 void world_pod(struct world *w, unsigned n, const char *const *attributes);
 struct binding_spec *world_spec(unsigned n, const char *const *attributes); /* malloc'ed */
+/* The same with several volumes: attributes and name of each; the list of attributes ends with NULL. */
+void world_pod_of(struct world *w, unsigned n, const char *const *const *attributes,
+		  const char *const *names);
 struct world_volume *world_volume(struct world *w, unsigned n);
 /* Another volume of that pod. */
 struct world_volume *world_volume_named(struct world *w, unsigned n, const char *name);
