@@ -237,8 +237,8 @@ struct apiserver *apiserver_free(struct apiserver *s)
 {
 	if (!s)
 		return NULL;
-	wire_free(s->api.wire);
-	admin_free(s->api.admin);
+	s->api.admin = admin_free(s->api.admin);
+	wire_free(s->api.wire); /* last of what the loop calls */
 	authority_free(s->api.authority);
 	store_free(s->api.store);
 	journal_free(s->api.journal);

@@ -181,6 +181,14 @@ void wire_drop(struct wire *w, enum wire_end how)
 		wire_close(x, how);
 }
 
+/* A connection with a callback that waits ends, and closes its socket, when that has had its turn. */
+static void let_go(struct event_base *base)
+{
+	while (event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE) > 0 &&
+	       event_base_loop(base, EVLOOP_NONBLOCK) == 0)
+		;
+}
+
 struct wire *wire_free(struct wire *w)
 {
 	if (!w)
@@ -188,6 +196,7 @@ struct wire *wire_free(struct wire *w)
 	wire_drop(w, WIRE_CLOSE);
 	if (w->listener)
 		evconnlistener_free(w->listener);
+	let_go(w->base);
 	free(w);
 	return NULL;
 }

@@ -41,6 +41,7 @@ struct wire_handlers {
 int wire_new(struct event_base *base, const char *address, uint16_t port,
 	     SSL_CTX *(*tls)(void *arg), const struct wire_handlers *handlers, struct wire **ret,
 	     struct err *e);
+/* Not from a callback: what waits in the loop is run, so that each connection is closed. */
 struct wire *wire_free(struct wire *w);
 uint16_t wire_port(const struct wire *w);
 size_t wire_connections(const struct wire *w);
