@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are: in the checkout, in the cache, and of one cluster."""
+
+import os
+import re
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # tests/cluster
+ROOT = os.path.dirname(os.path.dirname(HERE))
+
+_cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.environ.get("HOME") or "/root", ".cache")
+CACHE = os.environ.get("CERTHUP_CACHE") or os.path.join(_cache, "certhup")
+
+# Several clusters may be up at a time, each by its own name.
+NAME = os.environ.get("CERTHUP_CLUSTER") or "main"
+if not re.fullmatch(r"[a-z0-9-]{1,20}", NAME):
+    raise SystemExit("cluster: CERTHUP_CLUSTER is a name of at most 20 small letters, digits and dashes")
+
+HOME = f"/var/lib/certhup-cluster/{NAME}"  # all of a cluster but its control groups; a disk, as a node's is
+CGROUP = f"certhup-cluster-{NAME}"         # its control group, in every hierarchy
+STATE = f"{HOME}/state.json"
+LOGS = f"{HOME}/logs"
+PKI = f"{HOME}/pki"
+KUBECONFIG = f"{HOME}/admin.conf"
