@@ -129,6 +129,20 @@ check-client: ## the API client's tests against the server of KUBECONFIG=...; wi
 	$(if $(filter command%,$(origin KUBECONFIG)),CERTHUP_CLIENT_KUBECONFIG='$(KUBECONFIG)') build/asan/tests/integration/test_client
 
 FUZZ_SECONDS ?= 60
+# A real Kubernetes on this machine, in namespaces of its own (tests/cluster/README.md).
+MINOR ?=
+cluster := $(if $(MINOR),--minor $(MINOR))
+cluster-deps: deps
+	@tests/deps tests/cluster/packages.txt
+check-cluster: cluster-deps all ## the suite on a real Kubernetes, built and brought up here; MINOR=oldest; needs root
+	@tests/cluster/run $(cluster) $(WORDS)
+cluster-up: cluster-deps ## bring that cluster up to work with it; CERTHUP_CLUSTER=NAME is another one
+	@tests/cluster/cluster up $(cluster)
+cluster-shell: ## a shell in it, with kubectl, helm and ctr
+	@tests/cluster/cluster shell
+cluster-down: ## end it; leaves nothing behind
+	@tests/cluster/cluster down
+
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(addprefix fuzz-,$(fuzzers)) ## each fuzz target for FUZZ_SECONDS (60), by libFuzzer
 fuzz-%:
@@ -162,6 +176,7 @@ help: ## this list
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
 
-.PHONY: all tools tests demo deps check lint reference soak check-client fuzz check-fresh install clean help
+.PHONY: all tools tests demo deps check lint reference soak check-client cluster-deps check-cluster cluster-up \
+	cluster-shell cluster-down fuzz check-fresh install clean help
 .SECONDARY:
 -include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)

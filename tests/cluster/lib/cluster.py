@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing the cluster up and down."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import time
+
+from lib import daemons, images, machine, pki, programs
+from lib.places import HOME, LOGS, NAME
+
+READY_S = 120  # on 2 busy cores; 6 s where nothing else runs
+
+
+@contextlib.contextmanager
+def alone():
+    """One bring-up or teardown on this machine at a time. The lock is on a folder that is always there."""
+    folder = os.open("/var/lib", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def wait(what, condition, server, seconds=READY_S):
+    """Waits for the condition; a server that has ended meanwhile is told with the end of its log."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        over = time.monotonic() > deadline
+        if over or daemons.pid_of(server) is None:
+            why = f"is not there after {seconds} s" if over else f"will not come: {server} has ended"
+            raise machine.Failed(f"{what} {why}\n{daemons.log_end(server)}")
+        time.sleep(0.1)
+
+
+def kubectl_says(*arguments):
+    done = machine.run(["kubectl", *arguments], check=False, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def make_node():
+    os.makedirs(LOGS, mode=0o700)
+    machine.make("n1")
+    deadline = time.monotonic() + 20
+    while not os.path.exists(f"{HOME}/node-is-there"):
+        if machine.init_pid() is None or time.monotonic() > deadline:
+            raise machine.Failed(f"the node does not come up\n{daemons.log_end('init')}")
+        time.sleep(0.02)
+
+
+def start_all():
+    for name in ("etcd", "containerd", "kube-apiserver"):
+        daemons.start(name)
+    wait("the runtime", lambda: os.path.exists(f"/proc/{machine.init_pid()}/root/run/containerd/containerd.sock"), "containerd")
+    images.pause()
+    wait("the API server", lambda: kubectl_says("get", "--raw", "/readyz") == "ok", "kube-apiserver")
+    for name in ("kube-controller-manager", "kube-scheduler", "kubelet"):
+        daemons.start(name)
+    ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}{.spec.taints}"
+    wait("the node", lambda: kubectl_says("get", "node", "n1", "-o", ready) == "True", "kubelet")
+    account = lambda: kubectl_says("get", "serviceaccount", "default", "-o", "name")  # noqa: E731 # pods need it
+    wait("the account of pods", account, "kube-controller-manager")
+
+
+def up(minor=""):
+    """Builds what is missing, takes away what an earlier run left, and returns the seconds until Ready."""
+    if os.geteuid() != 0:
+        raise machine.Failed("root is needed, for namespaces, mounts and control groups")
+    folders = programs.build_all(minor)
+    with alone():
+        start = time.monotonic()
+        machine.remove()
+        try:
+            os.makedirs(HOME, mode=0o700)
+            machine.remember({"path": ":".join(folders), "minor": minor})
+            pki.make()
+            daemons.configure()
+            make_node()
+            start_all()
+        except BaseException:
+            keep_logs()
+            machine.remove()
+            raise
+    return time.monotonic() - start
+
+
+def keep_logs():
+    """The logs of a cluster that did not come up, where the next run's do not replace them."""
+    kept = f"/tmp/certhup-cluster-{NAME}-logs"
+    shutil.rmtree(kept, ignore_errors=True)
+    if os.path.isdir(LOGS):
+        shutil.copytree(LOGS, kept)
+        print(f"cluster: its logs are kept in {kept}", flush=True)
+
+
+def down():
+    """Ends the cluster and takes everything away."""
+    with alone():
+        machine.remove()
+
+
+def status():
+    """Lines that tell what is there."""
+    if machine.init_pid() is None:
+        return [f"cluster {NAME}: down"]
+    lines = [f"cluster {NAME}: up, its first process is {machine.init_pid()}, all of it in {HOME}"]
+    return lines + [f"  {name}: {daemons.pid_of(name) or 'not running'}" for name in daemons.ORDER]
+
+
+def shell():
+    """A shell inside the node, with kubectl, helm and ctr."""
+    env = {**os.environ, "PS1": f"[{NAME}] \\w# "}
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the shell's
+    return machine.run(["bash", "--norc", "-i"], check=False, env=env).returncode

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a test of the suite is, and how its result is told. It is unittest with a deadline, a dump and a closing line."""
+
+import io
+import os
+import signal
+import sys
+import time
+import traceback
+import unittest
+
+from lib import kube
+from lib.places import ROOT
+
+DUMPS = os.path.join(ROOT, "build/cluster")
+DUMP_LINES = 200  # that are shown; the file has all
+MAY_SKIP = set()  # names of tests that a machine may be unfit for; any other that skips fails
+
+
+class Case(unittest.TestCase):
+    """A test class. Each test has `seconds`, and namespaces of its own that go when it ends."""
+
+    seconds = 300
+
+    def run(self, result=None):
+        self.namespaces = []
+        signal.signal(signal.SIGALRM, self._too_long)
+        signal.alarm(self.seconds)
+        try:
+            return super().run(result)
+        finally:
+            signal.alarm(0)
+
+    def _too_long(self, *_):
+        raise kube.Failed(f"not done within {self.seconds} s")
+
+    def namespace(self, name, enforce=None, labels=None):
+        """Makes a namespace for this test and returns its name."""
+        space = kube.Namespace(name, enforce, labels)
+        self.namespaces.append(name)
+        self.enterContext(space)
+        return name
+
+    def watch(self, *names):
+        """Namespaces of others whose Events and logs a failure shows too."""
+        self.namespaces += names
+
+
+def name_of(test):
+    """ "cluster node_is_ready" of suite/test_cluster.py, test_node_is_ready."""
+    module, _, method = test.id().rsplit(".", 2)
+    return f"{module.removeprefix('test_')} {method.removeprefix('test_')}"
+
+
+class Result(unittest.TestResult):
+    """Prints each test's name and seconds, and all that is known of one that failed."""
+
+    def __init__(self):
+        super().__init__()
+        self.passed, self.failed, self.skips, self.start, self.word = 0, 0, [], 0.0, ""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.start, self.word = time.monotonic(), "ok"
+        print(f"     {name_of(test)} ...", flush=True) if sys.stdout.isatty() else None
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        print(f"{self.word:4} {name_of(test)} ({time.monotonic() - self.start:.1f} s)", flush=True)
+        self.passed += self.word == "ok"
+        self.failed += self.word == "FAIL"
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._broken(test, err)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._broken(test, err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        allowed = name_of(test) in MAY_SKIP
+        self.word = "skip" if allowed else "FAIL"
+        self.skips.append(f"{name_of(test)}: {reason}" + ("" if allowed else " (may not be skipped)"))
+
+    def _broken(self, test, err):
+        if issubclass(err[0], KeyboardInterrupt):
+            raise err[1]
+        signal.alarm(0)
+        self.word = "FAIL"
+        if not isinstance(test, Case):  # setUpClass or the import of a module
+            self.failed += 1
+            print(f"FAIL {test}")
+        print("".join(f"     {line}\n" for line in "".join(traceback.format_exception(*err)).splitlines()), flush=True)
+        self._dump(test)
+
+    def _dump(self, test):
+        out = io.StringIO()
+        try:
+            kube.dump(getattr(test, "namespaces", []), out)
+        except Exception as e:  # pylint: disable=broad-except # the API server itself may be what is broken
+            print(f"(no more: {e})", file=out)
+        os.makedirs(DUMPS, exist_ok=True)
+        path = f"{DUMPS}/{test.id()}.log" if isinstance(test, Case) else f"{DUMPS}/suite.log"
+        lines = out.getvalue().splitlines()
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(out.getvalue())
+        print("".join(f"     | {line}\n" for line in lines[:DUMP_LINES]), end="")
+        if len(lines) > DUMP_LINES:
+            print(f"     | ... {len(lines) - DUMP_LINES} more lines in {os.path.relpath(path, ROOT)}", flush=True)
+
+
+def tests(words):
+    """All tests whose name holds every word, in the order of their names."""
+    sys.path.insert(0, os.path.join(ROOT, "tests/cluster/suite"))
+    found, todo = [], [unittest.defaultTestLoader.discover(os.path.join(ROOT, "tests/cluster/suite"))]
+    while todo:
+        thing = todo.pop(0)
+        if isinstance(thing, unittest.TestSuite):
+            todo = list(thing) + todo
+        elif not isinstance(thing, Case) or all(w in name_of(thing) for w in words):
+            found.append(thing)  # a module that cannot be imported is there too, as a test that fails
+    return found
+
+
+def run(words):
+    """Runs the tests; returns the exit status. The closing lines name each skip and count."""
+    chosen = tests(words)
+    if not chosen:
+        print(f"check-cluster: no test's name holds {' '.join(words)}", file=sys.stderr)
+        return 2
+    result = Result()
+    unittest.TestSuite(chosen).run(result)
+    for skip in result.skips:
+        print(f"SKIP {skip}")
+    print(f"\n{result.passed} passed, {result.failed} failed", flush=True)
+    return 0 if result.failed == 0 and result.passed else 1

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers as pods: their images, packed from Debian's packages, their manifests, and what they serve."""
+
+import base64
+import hashlib
+import os
+import socket
+import ssl
+
+from lib import images, kube
+
+NGINX_CONF = """daemon off; master_process on; worker_processes 1; pid /tmp/nginx.pid; error_log stderr notice;
+events { worker_connections 256; }
+http {
+  access_log off;
+  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+  server {
+    listen 8443 ssl; listen [::]:8443 ssl;
+    ssl_certificate /tls/tls.crt; ssl_certificate_key /tls/tls.key;
+    %s
+    location / { return 200 "certhup\\n"; }
+  }
+}
+"""
+MUTUAL = "ssl_client_certificate /tls/ca.crt; ssl_verify_client on;"
+
+
+def nginx_image():
+    tree = images.Tree()
+    tree.program("/usr/sbin/nginx")
+    tree.directory("var/log/nginx")
+    return images.pack("nginx:1", tree, ["/usr/sbin/nginx", "-c", "/etc/nginx/nginx.conf", "-e", "stderr"])
+
+
+def certhup_image():
+    """Both programs of build/release, and what they link."""
+    tree = images.Tree()
+    for name in ("certhup", "certhup-hand"):
+        tree.program(os.path.join(images.ROOT, "build/release", name), f"usr/bin/{name}")
+    return images.pack("certhup:test", tree, ["/usr/bin/certhup"])
+
+
+def nginx(namespace, name="web", volume=None, annotations=None, mutual=False, **spec):
+    """The ConfigMap and the pod of an nginx that serves /tls on 8443. volume: the source of /tls, a memory emptyDir where
+    none is named. spec: further fields of the pod's spec."""
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-conf", "namespace": namespace},
+              "data": {"nginx.conf": NGINX_CONF % (MUTUAL if mutual else "")}}
+    container = {
+        "name": "nginx", "image": "docker.io/local/nginx:1", "imagePullPolicy": "Never",
+        "ports": [{"containerPort": 8443}], "readinessProbe": {"tcpSocket": {"port": 8443}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}, {"name": "conf", "mountPath": "/etc/nginx"},
+                         {"name": "tmp", "mountPath": "/tmp"}],
+    }
+    volumes = [{"name": "tls", **(volume or {"emptyDir": {"medium": "Memory"}})}, {"name": "tmp", "emptyDir": {}},
+               {"name": "conf", "configMap": {"name": f"{name}-conf"}}]
+    pod = {"apiVersion": "v1", "kind": "Pod",
+           "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}, "annotations": annotations or {}},
+           "spec": {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 1, **spec}}
+    return config, pod
+
+
+def served(address, port=8443, pair=None, seconds=5):
+    """The DER of the leaf that a server shows. pair: files of a client certificate and its key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if pair:
+        context.load_cert_chain(*pair)
+    with socket.create_connection((address, port), timeout=seconds) as plain:
+        with context.wrap_socket(plain) as tls:
+            return tls.getpeercert(binary_form=True)
+
+
+def leaf(secret):
+    """The DER of a Secret's leaf."""
+    pem = base64.b64decode(secret["data"]["tls.crt"]).decode()
+    first = pem[:pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
+    return ssl.PEM_cert_to_DER_cert(first)
+
+
+def fingerprint(der):
+    return hashlib.sha256(der).hexdigest()
+
+
+def address(pod, family=socket.AF_INET):
+    """The pod's address of one family, or None."""
+    for entry in pod["status"].get("podIPs", []):
+        if (":" in entry["ip"]) == (family == socket.AF_INET6):
+            return entry["ip"]
+    return None
+
+
+def serves(pod, secret):
+    """Whether the pod serves the leaf that the Secret has now."""
+    der = leaf(kube.get("secret", secret, pod["metadata"]["namespace"]))
+    return served(address(pod)) == der
