@@ -125,8 +125,11 @@ static int load_kubeconfig(struct k8s_config *c, const struct k8s_config_options
 {
 	_cleanup_kubeconfig_ struct kubeconfig k = {0};
 
-	if (kubeconfig_read(paths, o->context, &k, e) < 0 || use_kubeconfig(c, &k, e) < 0 ||
-	    (o->use_proxy_env && set_proxy_from_env(c, e) < 0) ||
+	if (kubeconfig_read(paths, o->context, &k, e) < 0) {
+		err_add(e, "kubeconfig");
+		return credential_denied(e);
+	}
+	if (use_kubeconfig(c, &k, e) < 0 || (o->use_proxy_env && set_proxy_from_env(c, e) < 0) ||
 	    (k.namespace && set_namespace(c, k.namespace, e) < 0) ||
 	    set_server(c, k.server, k.tls_server_name, e) < 0)
 		return err_add(e, "kubeconfig");

@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,7 +108,21 @@ int credential_refresh(struct credential *c, bool always, bool *ret_changed, str
 	if (read_file(c, ret_changed, &problem) == 0 || c->bytes.data)
 		return 0;
 	*e = problem;
-	return err_add(e, "%s file %s", c->what, c->path);
+	err_add(e, "%s file", c->what);
+	return credential_denied(e);
+}
+
+int credential_denied(struct err *e)
+{
+	unsigned user = (unsigned)geteuid();
+
+	if (e->sys == EACCES)
+		err_tail(
+		    e,
+		    "we are user %u, who may not read it: give it to that user (chown %u), and "
+		    "let the user through the directories above",
+		    user, user);
+	return -1;
 }
 
 bool credential_is_set(const struct credential *c)

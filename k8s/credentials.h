@@ -31,4 +31,7 @@ int credential_set_base64(struct credential *c, const char *text, struct err *e)
 int credential_refresh(struct credential *c, bool always, bool *ret_changed,
 		       struct err *e) _must_check_;
 
+/* Appends to the errno in e, when it is a denial, who was denied and what to do. Returns -1. */
+int credential_denied(struct err *e);
+
 bool credential_is_set(const struct credential *c); /* a path or bytes */
