@@ -174,6 +174,14 @@ int text_copy(char *to, size_t size, const char *from)
 	return 0;
 }
 
+bool text_is_dns(const char *s)
+{
+	size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+
+	return len && !s[len] && s[0] != '-' && s[0] != '.' && s[len - 1] != '-' &&
+	       s[len - 1] != '.';
+}
+
 bool text_is_rv(const char *s)
 {
 	size_t len = strspn(s, "0123456789");

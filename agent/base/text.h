@@ -46,5 +46,8 @@ int text_copy(char *to, size_t size, const char *from) _must_check_;
 int text_compare_rv(const char *a, const char *b);
 bool text_is_rv(const char *s);
 
+/* Letters as of a DNS name, RFC 1123: what a name of most objects of the API is made of. Its length is not looked at. */
+bool text_is_dns(const char *s);
+
 /* FNV-1a, going on from h (0 to begin). Tells texts apart; not for hostile collisions. */
 uint64_t text_hash(uint64_t h, const char *s);

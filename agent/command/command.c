@@ -50,18 +50,21 @@ static int help_option(const struct option *o, struct buf *b, struct err *e)
 
 static int help_options(const struct command *c, struct buf *b, struct err *e)
 {
+	char env[OPTION_ENV];
+
 	if (buf_add_str(b, "\nFlags:\n", e) < 0)
 		return -1;
 	for (size_t i = 0; i < c->option_count; i++)
 		if (help_option(&c->options[i], b, e) < 0)
 			return -1;
-	return buf_add_str(b,
-			   "  -h, --help\n        This page\n\n"
-			   "A flag that is not given is taken from the environment "
-			   "(--file-mode from CERTHUP_FILE_MODE),\n"
-			   "then from the file that --config names (lines \"flag = value\", "
-			   "comments begin with #).\n",
-			   e);
+	option_env(c->options[0].name, env);
+	return buf_printf(b, e,
+			  "  -h, --help\n        This page\n\n"
+			  "A flag that is not given is taken from the environment "
+			  "(--%s from %s),\n"
+			  "then from the file that --config names (lines \"flag = value\", "
+			  "comments begin with #).\n",
+			  c->options[0].name, env);
 }
 
 static int help_exits(const struct command *c, struct buf *b, struct err *e)
@@ -118,6 +121,18 @@ static int check_operands(const struct command *c, const struct arguments *a, st
 	return 0;
 }
 
+int command_check(const struct command *c, int argc, char *const *argv, void *settings,
+		  struct arguments *ret, struct err *e)
+{
+	if (options_parse(c->options, c->option_count, argc, argv, settings, ret, e) < 0)
+		return -1;
+	if (ret->help)
+		return 0;
+	if (check_operands(c, ret, e) < 0)
+		return -1;
+	return c->check ? c->check(settings, ret, e) : 0;
+}
+
 static int show_help(const struct command *c)
 {
 	_cleanup_buf_ struct buf b;
@@ -139,11 +154,9 @@ int command_run(const struct command *c, int argc, char *const *argv)
 		err_set(&e, ERR_EXHAUSTED, "no memory");
 		return complain(&e, CODE_FAILURE);
 	}
-	if (options_parse(c->options, c->option_count, argc, argv, settings, &a, &e) < 0)
+	if (command_check(c, argc, argv, settings, &a, &e) < 0)
 		return usage_error(c, &e);
 	if (a.help)
 		return show_help(c);
-	if (check_operands(c, &a, &e) < 0)
-		return usage_error(c, &e);
 	return c->run(settings, &a);
 }

@@ -19,6 +19,9 @@ struct command {
 	size_t option_count;
 	const char *examples; /* lines "# why" and "certhup ..." */
 	const char *exits;    /* the codes it ends with, "0 1 2" */
+	/* Checks the settings as a whole, and may fill what is no flag: a usage error ends here, before
+	 * anything is touched. NULL: there is nothing to check. */
+	int (*check)(void *settings, const struct arguments *arguments, struct err *e);
 	/* Runs with settings filled in by the table; returns an exit code. */
 	int (*run)(void *settings, const struct arguments *arguments);
 	size_t settings_size; /* bytes of the struct that option.at points into */
@@ -36,6 +39,14 @@ extern const struct command command_version;
 /* Parses the words behind the command's name and runs it. Complains on stderr. Returns the exit
  * code. */
 int command_run(const struct command *c, int argc, char *const *argv);
+
+/*
+ * What stands before running: flags, operands and the whole. settings: zeroed, of settings_size; values
+ * are borrowed from argv and ret, as options_parse has it. With ret->help nothing is checked.
+ * Errors: INVALID.
+ */
+int command_check(const struct command *c, int argc, char *const *argv, void *settings,
+		  struct arguments *ret, struct err *e) _must_check_;
 
 /* Appends the help of one command. */
 int command_help(const struct command *c, struct buf *b, struct err *e) _must_check_;

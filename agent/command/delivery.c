@@ -217,7 +217,8 @@ int delivery_new(struct loop *loop, const struct delivery_options *options,
 	d->events = *events;
 	memcpy(d->secret, options->attributes->secret, sizeof(d->secret));
 	d->state.code = CODE_FAILURE;
-	if (start_hand(d, options, e) < 0 || start_api(d, options, e) < 0 ||
+	/* The hand last: what is wrong before is said by one of us. */
+	if (start_api(d, options, e) < 0 || start_hand(d, options, e) < 0 ||
 	    start_road(d, options, e) < 0 || put_on_sandbox(d, e) < 0) {
 		delivery_free(d);
 		return -1;

@@ -8,6 +8,9 @@ struct settings {
 	struct pod_settings pod;
 	const char *wait_for;
 	int64_t timeout_ms;
+
+	/* No flag: the above, as a volume has it. */
+	struct attributes attributes;
 };
 
 static const struct option options[] = {
@@ -20,37 +23,44 @@ static const struct option options[] = {
     POD_OPTION_TIMEOUT(struct settings, "5m"),
 };
 
-static int deliver(const struct settings *s, const struct attributes *a)
+static int deliver(const struct settings *s)
 {
 	_cleanup_pod_task_ struct pod_task t = {0};
 	struct err e = {0};
 
-	if (pod_task_start(&t, &s->pod, a, s->timeout_ms, &e) < 0)
+	if (pod_task_start(&t, &s->pod, &s->attributes, s->timeout_ms, &e) < 0)
 		return pod_end(&s->pod, &e, CODE_FAILURE);
 	return pod_task_run(&t, &s->pod);
 }
 
-static int run(void *settings, const struct arguments *arguments _unused_)
+static int check(void *settings, const struct arguments *arguments _unused_, struct err *e)
 {
 	const struct attributes_defaults defaults = {.settle_ms = -1};
 	struct settings *s = settings;
-	struct attributes a;
+
+	if (s->wait_for && (s->pod.secret || s->pod.dir))
+		return err_set(
+		    e, ERR_INVALID,
+		    "--wait-for fetches nothing: leave out --secret and --dir, or --wait-for");
+	if (s->wait_for)
+		return 0;
+	return pod_attributes(&s->pod, &s->attributes, e) < 0 ||
+		       attributes_finish(&s->attributes, &defaults, e) < 0
+		   ? -1
+		   : 0;
+}
+
+static int run(void *settings, const struct arguments *arguments _unused_)
+{
+	struct settings *s = settings;
 	struct err e = {0};
 	int code;
 
 	pod_begin(&s->pod);
-	if (s->wait_for && (s->pod.secret || s->pod.dir)) {
-		err_set(&e, ERR_INVALID,
-			"--wait-for fetches nothing: leave out --secret and --dir, or --wait-for");
-		return complain(&e, CODE_USAGE);
-	}
-	if (s->wait_for) {
-		code = wait_for(s->wait_for, s->timeout_ms, &e);
-		return code == CODE_DONE ? code : pod_end(&s->pod, &e, code);
-	}
-	if (pod_attributes(&s->pod, &a, &e) < 0 || attributes_finish(&a, &defaults, &e) < 0)
-		return complain(&e, CODE_USAGE);
-	return deliver(s, &a);
+	if (!s->wait_for)
+		return deliver(s);
+	code = wait_for(s->wait_for, s->timeout_ms, &e);
+	return code == CODE_DONE ? code : pod_end(&s->pod, &e, code);
 }
 
 const struct command command_init = {
@@ -72,6 +82,7 @@ const struct command command_init = {
 		"# Wait for the volume that the node agent fills\n"
 		"certhup init --wait-for /tls --timeout 2m\n",
     .exits = "0 1 2 4 5 6 124",
+    .check = check,
     .run = run,
     .settings_size = sizeof(struct settings),
 };

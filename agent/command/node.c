@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "command/command.h"
 #include "command/print.h"
+#include "command/words.h"
 #include "sandbox/sandbox.h"
 
 #include <string.h>
@@ -52,8 +53,8 @@ struct settings {
 	}
 
 static const struct option options[] = {
-    TEXT("node-name", node_name, "NAME", "The node whose pods are delivered to",
-	 .env = "NODE_NAME"),
+    TEXT("node-name", node_name, "NAME", "The node whose pods are delivered to", .env = "NODE_NAME",
+	 .accepts = word_is_name, .right = WORD_NAME_RIGHT),
     TEXT("kubeconfig", kubeconfig, "FILE",
 	 "Where the API server is; in a pod its ServiceAccount is used"),
     TEXT("context", context, "NAME", "Context of the kubeconfig"),
@@ -61,7 +62,7 @@ static const struct option options[] = {
     TEXT("kubelet-root", kubelet_root, "DIR",
 	 "Kubelet's root directory, for a hand that is our child", .otherwise = "/var/lib/kubelet"),
     TEXT("driver", driver, "NAME", "Name of the directory below plugins that holds our state",
-	 .otherwise = "csi.certhup.io"),
+	 .otherwise = "csi.certhup.io", .accepts = word_is_driver, .right = WORD_DRIVER_RIGHT),
     TEXT("cgroup-root", cgroup_root, "DIR", "The host's cgroups, for a hand that is our child",
 	 .otherwise = "/sys/fs/cgroup"),
     TEXT("hand", hand, "PROGRAM", "The program that touches pods; certhup-hand beside this one"),
@@ -73,7 +74,7 @@ static const struct option options[] = {
 	 .otherwise = NODE_STATUS_SOCKET),
     TEXT("metrics-listen", metrics_listen, "ADDRESS",
 	 "Where /metrics, /healthz and /readyz are; empty for none",
-	 .otherwise = NODE_METRICS_LISTEN),
+	 .otherwise = NODE_METRICS_LISTEN, .accepts = word_is_listen, .right = WORD_LISTEN_RIGHT),
     DURATION("watch-timeout", watch_timeout_ms,
 	     "Longest life of a watch; it ends at a random time in the second half", "1h",
 	     24 * 60 * MINUTE_MS),
@@ -168,6 +169,16 @@ static int put_on_sandbox(const struct settings *s, struct node *n, struct err *
 	return 0;
 }
 
+static int check(void *settings, const struct arguments *arguments _unused_, struct err *e)
+{
+	const struct settings *s = settings;
+
+	if (!s->node_name)
+		return err_set(e, ERR_INVALID,
+			       "the node's name is not known: set --node-name or NODE_NAME");
+	return 0;
+}
+
 static int run(void *settings, const struct arguments *arguments _unused_)
 {
 	const struct settings *s = settings;
@@ -183,11 +194,6 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	int r;
 
 	log_setup((enum log_level)s->log_level, (enum log_format)s->log_format);
-	if (!s->node_name || !s->node_name[0]) {
-		err_set(&e, ERR_INVALID,
-			"the node's name is not known: set --node-name or NODE_NAME");
-		return complain(&e, CODE_USAGE);
-	}
 	r = node_new(&options_, &n, &e) < 0 || put_on_sandbox(s, n, &e) < 0 || node_run(n, &e) < 0;
 	node_free(n);
 	return r ? complain(&e, CODE_FAILURE) : CODE_DONE;
@@ -210,6 +216,7 @@ const struct command command_node = {
 		"# Replicas take a new certificate at different times\n"
 		"certhup node --node-name worker-1 --default-splay 10m\n",
     .exits = "0 1 2",
+    .check = check,
     .run = run,
     .settings_size = sizeof(struct settings),
 };

@@ -16,7 +16,7 @@ enum option_type {
 	OPTION_BOOL,     /* bool; --flag alone means true */
 	OPTION_NUMBER,   /* int64_t within min..max */
 	OPTION_DURATION, /* int64_t milliseconds within min..max, written as Go does: "1m30s" */
-	OPTION_MODE,     /* uint32_t file mode, octal */
+	OPTION_MODE,     /* uint32_t mode of a file with a key, octal; one of values.c */
 	OPTION_CHOICE    /* int: the place of the word in choices */
 };
 
@@ -31,6 +31,9 @@ struct option {
 	const char *env;       /* another variable, asked after CERTHUP_...; NULL: none */
 	const char *choices;   /* OPTION_CHOICE: "table|wide|json" */
 	int64_t min, max;
+	/* OPTION_TEXT: NULL, or whether the text will do; right says what would have. */
+	bool (*accepts)(const char *text);
+	const char *right; /* "a port, or an address with a port" */
 };
 
 /* Rows that many tables have. s: the type of the settings, with a member of the flag's name. */

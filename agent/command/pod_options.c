@@ -23,6 +23,14 @@ void pod_begin(struct pod_settings *s)
 	s->termination_fd = open_termination_log(s->termination_log);
 }
 
+int pod_attribute(struct attributes *a, const char *key, const char *value, struct err *e)
+{
+	char flag[OPTION_ENV];
+
+	snprintf(flag, sizeof(flag), "--%s", key);
+	return attributes_set_as(a, key, flag, value, e);
+}
+
 int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct err *e)
 {
 	const char *const values[][2] = {{"secret", s->secret},
@@ -34,8 +42,8 @@ int pod_attributes(const struct pod_settings *s, struct attributes *ret, struct 
 	if (!s->secret || !s->dir)
 		return err_set(e, ERR_INVALID, "--%s is required", s->secret ? "dir" : "secret");
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
-		if (values[i][1] && attributes_set(ret, values[i][0], values[i][1], e) < 0)
-			return err_add(e, "--%s", values[i][0]);
+		if (values[i][1] && pod_attribute(ret, values[i][0], values[i][1], e) < 0)
+			return -1;
 	return 0;
 }
 

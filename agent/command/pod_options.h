@@ -5,6 +5,7 @@
 
 #include "command/delivery.h"
 #include "command/options.h"
+#include "command/words.h"
 
 struct pod_settings {
 	const char *config;
@@ -38,11 +39,12 @@ struct pod_settings {
 	POD_TEXT(s, "secret", secret, "NAME", "Secret to deliver"),                                \
 	    POD_TEXT(s, "namespace", namespace_, "NAME",                                           \
 		     "Its namespace; that of the pod, or of the kubeconfig's context",             \
-		     .letter = 'n'),                                                               \
+		     .letter = 'n', .accepts = word_is_name, .right = WORD_NAME_RIGHT),            \
 	    POD_TEXT(s, "dir", dir, "DIR", "Directory that the pod's containers share"),           \
 	    POD_TEXT(s, "subdir", subdir, "NAME",                                                  \
 		     "Directory made below it, which readers open; \".\" for none",                \
-		     .otherwise = "certhup"),                                                      \
+		     .otherwise = "certhup", .accepts = word_is_subdir,                            \
+		     .right = WORD_SUBDIR_RIGHT),                                                  \
 	    {.name = "file-mode",                                                                  \
 	     .type = OPTION_MODE,                                                                  \
 	     .at = offsetof(s, pod.file_mode),                                                     \
@@ -87,6 +89,10 @@ struct pod_settings {
 
 /* Logs as the flags say, from now on. */
 void pod_begin(struct pod_settings *s);
+
+/* The flag --KEY is an attribute of a volume. Errors: INVALID, naming the flag. */
+int pod_attribute(struct attributes *a, const char *key, const char *value,
+		  struct err *e) _must_check_;
 
 /* The attributes that the flags mean, not finished yet. Errors: INVALID, naming the flag. */
 int pod_attributes(const struct pod_settings *s, struct attributes *ret,

@@ -19,6 +19,10 @@ struct settings {
 	const char *expect_dir;
 	int64_t timeout_ms;
 	int output;
+
+	/* No flags: the operand. */
+	char host[LIMIT_HOST_NAME + 1];
+	uint16_t port;
 };
 
 static const struct option options[] = {
@@ -57,7 +61,6 @@ static const struct option options[] = {
 /* What the probe needs, and what came of it. */
 struct task {
 	struct probe_target target;
-	char host[LIMIT_HOST_NAME + 1];
 	struct content client; /* tls.crt and tls.key; empty: none */
 	bool expects;
 	struct gate_leaf expected;
@@ -72,7 +75,7 @@ static void task_done(struct task *t)
 }
 
 /* "HOST:PORT", an IPv6 address in brackets. */
-static int split_target(const char *text, struct task *t, struct err *e)
+static int split_target(const char *text, struct settings *s, struct err *e)
 {
 	const char *colon = strrchr(text, ':');
 	size_t len = colon ? (size_t)(colon - text) : 0;
@@ -84,26 +87,26 @@ static int split_target(const char *text, struct task *t, struct err *e)
 		text++;
 		len -= 2;
 	}
-	if (len == 0 || len >= sizeof(t->host) || memchr(text, '/', len))
+	if (len == 0 || len >= sizeof(s->host) || memchr(text, '/', len))
 		return err_set(e, ERR_INVALID, "%s is not HOST:PORT", text);
-	memcpy(t->host, text, len);
-	t->host[len] = '\0';
-	t->target.port = (uint16_t)port;
+	memcpy(s->host, text, len);
+	s->host[len] = '\0';
+	s->port = (uint16_t)port;
 	return 0;
 }
 
-static int resolve(struct task *t, struct err *e)
+static int resolve(const char *host, struct task *t, struct err *e)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
-	int r = getaddrinfo(t->host, NULL, &hints, &found);
+	int r = getaddrinfo(host, NULL, &hints, &found);
 
 	if (r != 0)
-		return err_set(e, ERR_UNAVAILABLE, "%s: %s", t->host, gai_strerror(r));
+		return err_set(e, ERR_UNAVAILABLE, "%s: %s", host, gai_strerror(r));
 	r = getnameinfo(found->ai_addr, found->ai_addrlen, t->target.address,
 			sizeof(t->target.address), NULL, 0, NI_NUMERICHOST);
 	freeaddrinfo(found);
-	return r == 0 ? 0 : err_set(e, ERR_INTERNAL, "%s: %s", t->host, gai_strerror(r));
+	return r == 0 ? 0 : err_set(e, ERR_INTERNAL, "%s: %s", host, gai_strerror(r));
 }
 
 static bool is_numeric(const char *host)
@@ -219,13 +222,19 @@ static int write_json(const struct task *t, struct buf *b, struct err *e)
 	return buf_add_str(b, "\n", e);
 }
 
-static int prepare(const struct settings *s, const char *where, struct task *t, struct err *e)
+static int check(void *settings, const struct arguments *arguments, struct err *e)
 {
-	if (split_target(where, t, e) < 0 || resolve(t, e) < 0 ||
+	return split_target(arguments->operands[0], settings, e);
+}
+
+static int prepare(const struct settings *s, struct task *t, struct err *e)
+{
+	if (resolve(s->host, t, e) < 0 ||
 	    (s->client_dir && prepare_client(s->client_dir, t, e) < 0) ||
 	    (s->expect_dir && prepare_expected(s->expect_dir, t, e) < 0))
 		return -1;
-	t->target.sni = s->sni ? s->sni : is_numeric(t->host) ? NULL : t->host;
+	t->target.port = s->port;
+	t->target.sni = s->sni ? s->sni : is_numeric(s->host) ? NULL : s->host;
 	t->target.alpn = s->alpn;
 	t->target.deadline_ms = s->timeout_ms;
 	return 0;
@@ -240,9 +249,7 @@ static int run(void *settings, const struct arguments *arguments)
 	struct err e = {0};
 
 	buf_init(&b, 16 * KIB);
-	if (prepare(s, where, &t, &e) < 0)
-		return complain(&e, e.kind == ERR_INVALID ? CODE_USAGE : CODE_FAILURE);
-	if (probe_once(&t, &e) < 0)
+	if (prepare(s, &t, &e) < 0 || probe_once(&t, &e) < 0)
 		return complain(&e, CODE_FAILURE);
 	if (t.report.result != PROBE_SEEN) {
 		err_add(&t.report.e,
@@ -274,6 +281,7 @@ const struct command command_probe = {
 		"# Is it the one in /tls? Mutual TLS with the same pair\n"
 		"certhup probe 10.0.0.7:8443 --sni web --client-dir /tls --expect-dir /tls\n",
     .exits = "0 1 2 3",
+    .check = check,
     .run = run,
     .settings_size = sizeof(struct settings),
 };

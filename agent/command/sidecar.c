@@ -21,6 +21,9 @@ struct settings {
 	const char *quit_with;
 	const char *pod_name;
 	const char *metrics_listen;
+
+	/* No flag: the above, as a volume has it. */
+	struct attributes attributes;
 };
 
 #define ATTRIBUTE(flag, member, called, text)                                                      \
@@ -60,6 +63,8 @@ static const struct option options[] = {
      .at = offsetof(struct settings, metrics_listen),
      .value = "ADDRESS",
      .otherwise = ":9402",
+     .accepts = word_is_listen,
+     .right = WORD_LISTEN_RIGHT,
      .help = "Where /metrics, /healthz, /readyz and /startupz are; empty for nowhere"},
 };
 
@@ -110,8 +115,7 @@ static void on_blind(void *arg, const struct err *e)
 	pod_task_finish(&c->task, CODE_FAILURE, e);
 }
 
-static int start(struct sidecar *c, const struct settings *s, const struct attributes *a,
-		 struct err *e)
+static int start(struct sidecar *c, const struct settings *s, struct err *e)
 {
 	static const struct page_callbacks callbacks = {is_ready, is_started, NULL};
 	static const struct quit_events events = {on_ended, on_blind};
@@ -121,7 +125,7 @@ static int start(struct sidecar *c, const struct settings *s, const struct attri
 					  .not_shared = &c->not_shared};
 
 	counts_init(CERTHUP_VERSION);
-	if (pod_task_start(&c->task, &s->pod, a, s->timeout_ms, e) < 0)
+	if (pod_task_start(&c->task, &s->pod, &s->attributes, s->timeout_ms, e) < 0)
 		return -1;
 	if (*s->metrics_listen &&
 	    page_new(c->task.loop, s->metrics_listen, &callbacks, c, &c->page, e) < 0)
@@ -132,8 +136,10 @@ static int start(struct sidecar *c, const struct settings *s, const struct attri
 }
 
 /* Flags that are attributes of a volume are checked where the annotation's are. */
-static int read_attributes(const struct settings *s, struct attributes *ret, struct err *e)
+static int check(void *settings, const struct arguments *arguments _unused_, struct err *e)
 {
+	struct settings *s = settings;
+	struct attributes *ret = &s->attributes;
 	const struct attributes_defaults defaults = {.settle_ms = -1};
 	const char *const values[][2] = {
 	    {"reload", s->reload},        {"min-interval", s->min_interval},
@@ -144,10 +150,10 @@ static int read_attributes(const struct settings *s, struct attributes *ret, str
 	if (pod_attributes(&s->pod, ret, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
-		if (values[i][1] && attributes_set(ret, values[i][0], values[i][1], e) < 0)
-			return err_add(e, "--%s", values[i][0]);
-	if (s->process && ret->signal && attributes_set(ret, "process", s->process, e) < 0)
-		return err_add(e, "--process");
+		if (values[i][1] && pod_attribute(ret, values[i][0], values[i][1], e) < 0)
+			return -1;
+	if (s->process && ret->signal && pod_attribute(ret, "process", s->process, e) < 0)
+		return -1;
 	if (ret->signal && !ret->process[0])
 		return err_set(e, ERR_INVALID, "--reload needs --process: whom to signal");
 	if (s->quit_with && !s->pod_name)
@@ -156,9 +162,9 @@ static int read_attributes(const struct settings *s, struct attributes *ret, str
 }
 
 /* Whether a process of the pod may be meant, and can be. */
-static int check_processes(struct sidecar *c, struct settings *s, const struct attributes *a,
-			   struct err *e)
+static int check_processes(struct sidecar *c, struct settings *s, struct err *e)
 {
+	const struct attributes *a = &s->attributes;
 	bool shared = neighbours_shared("/proc", &c->not_shared) == 0;
 
 	s->pod.pod_processes = shared && (a->signal || (s->quit_with && s->process));
@@ -172,13 +178,10 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 {
 	struct settings *s = settings;
 	_cleanup_(sidecar_done) struct sidecar c = {.task.stay = true};
-	struct attributes a;
 	struct err e = {0};
 
 	pod_begin(&s->pod);
-	if (read_attributes(s, &a, &e) < 0)
-		return complain(&e, CODE_USAGE);
-	if (check_processes(&c, s, &a, &e) < 0 || start(&c, s, &a, &e) < 0)
+	if (check_processes(&c, s, &e) < 0 || start(&c, s, &e) < 0)
 		return pod_end(&s->pod, &e, CODE_FAILURE);
 	return pod_task_run(&c.task, &s->pod);
 }
@@ -200,6 +203,7 @@ const struct command command_sidecar = {
 		"# In a Job: end when the container worker has ended\n"
 		"certhup sidecar --secret web-tls --dir /tls --quit-with worker\n",
     .exits = "0 1 2 4 5 6",
+    .check = check,
     .run = run,
     .settings_size = sizeof(struct settings),
 };

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "command/command.h"
 #include "command/print.h"
+#include "command/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ static const struct option options[] = {
      .type = OPTION_TEXT,
      .at = offsetof(struct settings, namespace_),
      .value = "NAME",
+     .accepts = word_is_name,
+     .right = WORD_NAME_RIGHT,
      .help = "Only pods of this namespace"},
     OPTION_STATUS_SOCKET(struct settings, socket),
     OPTION_OUTPUT(struct settings, "table|wide|json"),

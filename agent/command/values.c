@@ -24,6 +24,7 @@ static int store_choice(const struct option *o, const char *text, int *ret)
 
 static int store_mode(const char *text, uint32_t *ret)
 {
+	static const uint32_t modes[] = {0400, 0440, 0444, 0600, 0640, 0644};
 	uint32_t mode = 0;
 
 	if (!*text || strlen(text) > 4)
@@ -33,10 +34,12 @@ static int store_mode(const char *text, uint32_t *ret)
 			return -1;
 		mode = mode * 8 + (uint32_t)(*text - '0');
 	}
-	if (mode > 0777)
-		return -1;
-	*ret = mode;
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (mode == modes[i]) {
+			*ret = mode;
+			return 0;
+		}
+	return -1;
 }
 
 static int store_bool(const char *text, bool *ret)
@@ -54,6 +57,8 @@ int value_store(const struct option *o, const char *text, void *settings)
 
 	switch (o->type) {
 	case OPTION_TEXT:
+		if (o->accepts && !o->accepts(text))
+			return -1;
 		*(const char **)at = text;
 		return 0;
 	case OPTION_BOOL:
@@ -94,13 +99,15 @@ void value_describe(const struct option *o, char *to, size_t size)
 		snprintf(to, size, "a duration such as 90s or 1h30m, from %s to %s", low, high);
 		break;
 	case OPTION_MODE:
-		snprintf(to, size, "an octal file mode such as 0440");
+		snprintf(to, size,
+			 "one of 0400, 0440, 0444, 0600, 0640, 0644: only the owner may write, "
+			 "and nobody runs a key");
 		break;
 	case OPTION_CHOICE:
 		snprintf(to, size, "one of %s", o->choices);
 		break;
 	case OPTION_TEXT:
-		snprintf(to, size, "text");
+		snprintf(to, size, "%s", o->right ? o->right : "text");
 		break;
 	}
 }

@@ -99,6 +99,14 @@ static int parse(const char *text, union address *ret, socklen_t *ret_len)
 	return 0;
 }
 
+bool listening_is_address(const char *text)
+{
+	union address a = {0};
+	socklen_t len = 0;
+
+	return parse(text, &a, &len) == 0;
+}
+
 /* A socket file that refuses connections was left by a process that is gone. */
 static bool is_left_behind(const struct sockaddr_un *un)
 {

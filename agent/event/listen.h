@@ -15,6 +15,9 @@ struct listening {
 	char *path;    /* owned; NULL for TCP */
 };
 
+/* Whether it is such a text, of TCP. */
+bool listening_is_address(const char *text);
+
 /* Errors: INVALID (address), CONFLICT (in use), DENIED. */
 int listening_open(const char *address, struct listening *ret, struct err *e) _must_check_;
 

@@ -11,17 +11,9 @@ static int set_name(char *to, size_t size, const char *value)
 	return *value ? text_copy(to, size, value) : -1;
 }
 
-static bool is_dns(const char *s)
-{
-	size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-.");
-
-	return len && !s[len] && s[0] != '-' && s[0] != '.' && s[len - 1] != '-' &&
-	       s[len - 1] != '.';
-}
-
 static int set_secret(struct attributes *a, const char *v)
 {
-	return is_dns(v) ? set_name(a->secret, sizeof(a->secret), v) : -1;
+	return text_is_dns(v) ? set_name(a->secret, sizeof(a->secret), v) : -1;
 }
 
 static int set_items(struct attributes *a, const char *v)
@@ -144,7 +136,7 @@ static int set_probe(struct attributes *a, const char *v)
 
 static int set_probe_sni(struct attributes *a, const char *v)
 {
-	return is_dns(v) ? set_name(a->probe_sni, sizeof(a->probe_sni), v) : -1;
+	return text_is_dns(v) ? set_name(a->probe_sni, sizeof(a->probe_sni), v) : -1;
 }
 
 /* Protocols with commas, each of 1 to 255 visible bytes. */
@@ -245,13 +237,19 @@ static void all_names(char *to, size_t size)
 
 int attributes_set(struct attributes *a, const char *key, const char *value, struct err *e)
 {
+	return attributes_set_as(a, key, key, value, e);
+}
+
+int attributes_set_as(struct attributes *a, const char *key, const char *shown, const char *value,
+		      struct err *e)
+{
 	char names[ERR_MESSAGE_SIZE];
 
 	for (const struct attribute *row = attributes_table(); row->name; row++) {
 		if (strcmp(row->name, key) != 0)
 			continue;
 		if (row->set(a, value) < 0)
-			return err_set(e, ERR_INVALID, "%s: '%.64s' is not %s", key, value,
+			return err_set(e, ERR_INVALID, "%s: '%.64s' is not %s", shown, value,
 				       row->allowed);
 		return 0;
 	}

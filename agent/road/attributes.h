@@ -55,6 +55,10 @@ void attributes_init(struct attributes *a);
 int attributes_set(struct attributes *a, const char *key, const char *value,
 		   struct err *e) _must_check_;
 
+/* The same for a key that the one who said it knows by another name: a flag. */
+int attributes_set_as(struct attributes *a, const char *key, const char *shown, const char *value,
+		      struct err *e) _must_check_;
+
 /* Checks the whole and puts defaults where nothing was said. Errors: INVALID. */
 int attributes_finish(struct attributes *a, const struct attributes_defaults *defaults,
 		      struct err *e) _must_check_;

@@ -430,9 +430,9 @@ static void usage_is_checked(void **state _unused_)
 		const char *flag;
 		const char *message;
 	} rows[] = {
-	    {"--reload=signal:TERM", "--reload: reload: 'signal:TERM' is not none, signal:HUP"},
+	    {"--reload=signal:TERM", "--reload: 'signal:TERM' is not none, signal:HUP"},
 	    {"--reload=signal:HUP", "--reload needs --process"},
-	    {"--settle=soon", "--settle: settle: 'soon' is not a duration"},
+	    {"--settle=soon", "--settle: 'soon' is not a duration"},
 	    {"--quit-with=worker", "--quit-with needs --pod"},
 	};
 

@@ -227,8 +227,12 @@ static void bad_values_are_refused_with_what_is_right(void **state _unused_)
 	REFUSE("--timeout: \"1ms\" is not a duration such as 90s or 1h30m, from 1s to 1h",
 	       "--timeout=1ms");
 	REFUSE("--retries: \"10\" is not a number from 1 to 9", "--retries=10");
-	REFUSE("--file-mode: \"0888\" is not an octal file mode such as 0440", "--file-mode=0888");
-	REFUSE("--file-mode: \"4755\" is not an octal file mode such as 0440", "--file-mode=4755");
+	REFUSE("--file-mode: \"0888\" is not one of 0400, 0440, 0444, 0600, 0640, 0644: "
+	       "only the owner may write, and nobody runs a key",
+	       "--file-mode=0888");
+	REFUSE("--file-mode: \"4755\" is not one of 0400, 0440, 0444, 0600, 0640, 0644: "
+	       "only the owner may write, and nobody runs a key",
+	       "--file-mode=4755");
 	REFUSE("--optional: \"yes\" is not true or false", "--optional=yes");
 	REFUSE("--secret needs a value: NAME", "--secret");
 }
