@@ -194,6 +194,16 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	int r;
 
 	log_setup((enum log_level)s->log_level, (enum log_format)s->log_format);
+	if (!s->hand_socket && !sandbox_hand_is_able()) {
+		err_set(&e, ERR_DENIED,
+			"certhup-hand, which writes into the pods' volumes, needs root, and we are "
+			"user %u",
+			(unsigned)geteuid());
+		err_tail(&e,
+			 "start certhup node as root, as by sudo: it keeps no privilege itself; "
+			 "or give it the hand that runs at --hand-socket");
+		return complain(&e, CODE_FAILURE);
+	}
 	r = node_new(&options_, &n, &e) < 0 || put_on_sandbox(s, n, &e) < 0 || node_run(n, &e) < 0;
 	node_free(n);
 	return r ? complain(&e, CODE_FAILURE) : CODE_DONE;

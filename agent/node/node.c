@@ -206,8 +206,8 @@ static int listen_everywhere(struct node *n, struct err *e)
 static int make_all(struct node *n, struct err *e)
 {
 	counts_init(CERTHUP_VERSION);
-	if (loop_new(clock_system(), &n->loop, e) < 0 || make_link(n, e) < 0 ||
-	    make_client(n, e) < 0 || gate_new(&n->options.policy, &n->gate, e) < 0 ||
+	if (loop_new(clock_system(), &n->loop, e) < 0 || make_client(n, e) < 0 ||
+	    make_link(n, e) < 0 || gate_new(&n->options.policy, &n->gate, e) < 0 ||
 	    make_road(n, e) < 0 || listen_everywhere(n, e) < 0)
 		return -1;
 	return loop_signal_new(n->loop, SIGTERM, on_stop, n, &n->term, e) < 0 ||

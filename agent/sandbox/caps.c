@@ -15,6 +15,20 @@ static int read_caps(struct __user_cap_data_struct ret[static 2], struct err *e)
 	return 0;
 }
 
+bool caps_pass_on(uint64_t mask)
+{
+	struct __user_cap_data_struct data[2];
+	struct err ignored;
+
+	if (geteuid() == 0)
+		return read_caps(data, &ignored) == 0 &&
+		       (mask & ~((uint64_t)data[1].permitted << 32 | data[0].permitted)) == 0;
+	for (unsigned long cap = 0; mask; cap++, mask >>= 1)
+		if (mask & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) != 1)
+			return false;
+	return true;
+}
+
 int caps_drop_bounding(struct err *e)
 {
 	struct __user_cap_data_struct data[2];

@@ -9,6 +9,9 @@
  * no_new_privs makes it useless. */
 int caps_drop_bounding(struct err *e) _must_check_;
 
+/* Whether a program that we start has all of these, no_new_privs or not. */
+bool caps_pass_on(uint64_t mask);
+
 /* Permitted and effective become what is in them and in mask (bit per capability); inheritable and
  * ambient become empty. */
 int caps_limit(uint64_t mask, struct err *e) _must_check_;

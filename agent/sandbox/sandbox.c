@@ -149,6 +149,11 @@ static uint64_t hand_caps(bool chown, bool kill)
 	return mask;
 }
 
+bool sandbox_hand_is_able(void)
+{
+	return caps_pass_on(hand_caps(true, false));
+}
+
 int sandbox_hand(const struct sandbox_hand *options, struct sandbox_report *ret, struct err *e)
 {
 	_cleanup_(rules_done) struct rules rules = {0};

@@ -40,6 +40,10 @@ struct sandbox_hand {
 	size_t writes, reads;
 };
 
+/* Whether a hand that this process starts would have CHOWN, FOWNER and DAC_OVERRIDE, without which it
+ * can write into no pod: those of root, or else the ambient ones. */
+bool sandbox_hand_is_able(void);
+
 /* Its capabilities only, no socket(), no exec, no mount; Landlock: only these directories and its own
  * /proc. */
 int sandbox_hand(const struct sandbox_hand *options, struct sandbox_report *ret,

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -408,6 +409,39 @@ static void hand_caps_only(void *arg _unused_)
 	CHECK(effective_caps() == 0);
 }
 
+static void set_ambient(int cap, bool on)
+{
+	CHECK(prctl(PR_CAP_AMBIENT, on ? PR_CAP_AMBIENT_RAISE : PR_CAP_AMBIENT_LOWER, cap, 0, 0) ==
+	      0);
+}
+
+static void hand_of_another_user(void *arg _unused_)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	static const int caps[] = {CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE};
+
+	CHECK(sandbox_hand_is_able());
+	CHECK(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	CHECK(setresuid(HEAD_UID, HEAD_UID, HEAD_UID) == 0);
+	CHECK(!sandbox_hand_is_able());
+	CHECK(syscall(SYS_capget, &header, data) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+		data[0].inheritable |= 1u << caps[i];
+	CHECK(syscall(SYS_capset, &header, data) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+		set_ambient(caps[i], true);
+	CHECK(sandbox_hand_is_able());
+	set_ambient(CAP_FOWNER, false);
+	CHECK(!sandbox_hand_is_able());
+}
+
+static void hand_is_able_as_root_or_by_ambient_capabilities(void **state)
+{
+	(void)state;
+	in_child(hand_of_another_user, NULL);
+}
+
 static void hand_keeps_its_capabilities_only(void **state)
 {
 	(void)state;
@@ -499,6 +533,7 @@ int main(void)
 	    cmocka_unit_test(head_cannot_start_mount_or_become_anything),
 	    cmocka_unit_test(head_opens_only_its_own_paths),
 	    cmocka_unit_test(abort_still_works),
+	    cmocka_unit_test(hand_is_able_as_root_or_by_ambient_capabilities),
 	    cmocka_unit_test(hand_keeps_its_capabilities_only),
 	    cmocka_unit_test(hand_reaches_its_directories_and_no_network),
 	    cmocka_unit_test(F9_missing_seccomp_and_landlock_are_reported_and_not_fatal),
