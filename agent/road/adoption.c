@@ -23,17 +23,22 @@ static bool in_window(const struct binding *b)
 	return road_now(b->road) < b->probe_until_ms;
 }
 
-void adoption_go_on(struct binding *b)
+static void look_again(struct binding *b)
 {
 	const struct road_ops *ops = b->road->ops;
-	int64_t left = b->probe_until_ms - road_now(b->road);
+	int64_t now = road_now(b->road);
 	int64_t cap = in_window(b) ? LIMIT_PROBE_GAP_MS : LIMIT_PROBE_LATE_GAP_MS;
 	int64_t gap = b->probe_gap_ms;
+	int64_t left = b->probe_until_ms - now;
+	int64_t back = b->broken ? rollback_after(b) - now : 0;
 
 	b->probe_gap_ms = gap * 2 > cap ? cap : gap * 2;
 	if (in_window(b) && gap > left)
 		gap = left;
-	b->probe_at_ms = road_now(b->road) + gap;
+	/* The look that decides about a rollback is not late. */
+	if (back > 0 && gap > back)
+		gap = back;
+	b->probe_at_ms = now + gap;
 	ops->timer_set(b->probe_timer, gap);
 }
 
@@ -118,7 +123,7 @@ static void window_over(struct binding *b)
 	b->probe_gap_ms = LATE_GAP_FIRST_MS;
 	if (b->rollback == ROLLBACK_BACK) {
 		rollback_forward(b);
-		adoption_go_on(b);
+		look_again(b);
 		return;
 	}
 	tell_outcome(b);
@@ -129,22 +134,26 @@ static void window_over(struct binding *b)
 		reload_due(b);
 	}
 	if (!b->signal_due)
-		adoption_go_on(b);
+		look_again(b);
 	binding_go_on(b);
+}
+
+void adoption_go_on(struct binding *b)
+{
+	if (!b->probe_until_ms || in_window(b)) {
+		look_again(b);
+		return;
+	}
+	b->probe_until_ms = 0;
+	window_over(b);
 }
 
 static void not_adopted(struct binding *b, enum probe_result result)
 {
 	b->last_result = result;
 	b->broken = result == PROBE_BROKEN ? b->broken + 1 : 0;
-	if (b->broken == BROKEN_IN_A_ROW && rollback_try(b))
-		return;
-	if (b->probe_until_ms && !in_window(b)) {
-		b->probe_until_ms = 0;
-		window_over(b);
-		return;
-	}
-	adoption_go_on(b);
+	if (b->broken < BROKEN_IN_A_ROW || !rollback_try(b))
+		adoption_go_on(b);
 }
 
 static const char *const result_labels[] = {
@@ -245,7 +254,7 @@ static void begin_probe(struct binding *b)
 	if (start_probe(b, on_probe, &b->probe) == 0)
 		return;
 	content_done(&b->client_pair);
-	adoption_go_on(b);
+	look_again(b);
 }
 
 static void on_pair(void *arg, const struct hand_reply *reply, int memfd)
@@ -269,7 +278,7 @@ static void probe_now(struct binding *b)
 		return;
 	if (b->find) {
 		/* The hand has yet to answer another question. */
-		adoption_go_on(b);
+		look_again(b);
 		return;
 	}
 	if (!b->spec.address[0]) {
@@ -339,7 +348,7 @@ void adoption_begin(struct binding *b, int64_t window_ms)
 	b->last_result = PROBE_NO_CONNECTION;
 	b->probe_until_ms = road_now(b->road) + window_ms;
 	b->probe_gap_ms = GAP_FIRST_MS;
-	adoption_go_on(b);
+	look_again(b);
 }
 
 void adoption_stop(struct binding *b)

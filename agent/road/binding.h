@@ -262,6 +262,8 @@ void siblings_leave(struct binding *b);
 bool siblings_are_swapping(const struct binding *b);
 /* Principle 5: when the next generation of b may be put in place; now or earlier means at once. */
 int64_t siblings_swap_after(const struct binding *b);
+/* The same for a rollback, which does not wait for a proof that does not come. */
+int64_t siblings_rollback_after(const struct binding *b);
 void siblings_signalled(struct binding *b); /* its process reloads now */
 void siblings_adopted(struct binding *b);   /* what waited for that goes on */
 /* The random time that a sibling waits for already; 0 none. */
@@ -280,10 +282,12 @@ void adoption_begin(struct binding *b, int64_t window_ms);
 void adoption_before_swap(struct binding *b);
 void adoption_swapped(struct binding *b);
 void adoption_stop(struct binding *b);
-void adoption_go_on(struct binding *b); /* the next probe is due after the next gap */
+void adoption_go_on(
+    struct binding *b); /* the next look after the next gap, or the end of the window */
 
 /* rollback.c */
-bool rollback_try(
-    struct binding
-	*b); /* true: it is being looked into, and adoption_go_on follows if it is not done */
+/* When the volume may be rolled back at the earliest; INT64_MAX: there is no ground to. */
+int64_t rollback_after(const struct binding *b);
+/* True: it is being looked into, and adoption_go_on follows if it is not done. */
+bool rollback_try(struct binding *b);
 void rollback_forward(struct binding *b);

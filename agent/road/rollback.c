@@ -50,21 +50,31 @@ static void roll_back(struct binding *b)
 
 	rq.roll_back.owed_signal = binding_owes(b);
 	b->rollback = ROLLBACK_BACK;
-	rq.roll_back.owed_signal = b->spec.container_id[0] ? b->spec.attributes.signal : 0;
 	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_rolled_back, b, &b->call, &e) < 0)
 		not_rolled_back(b, &e);
 }
 
 /* The conditions of a rollback, but for the process, which the hand is asked about. */
-static bool may_roll_back(const struct binding *b)
+static bool has_ground(const struct binding *b)
 {
 	const struct evidence *ev = &b->before;
 
-	return b->spec.attributes.rollback && b->rollback == ROLLBACK_NONE &&
+	return b->spec.attributes.rollback && b->rollback == ROLLBACK_NONE && b->fresh &&
 	       b->record.previous[0] && b->reload && !b->call && ev->at_ms >= 0 &&
 	       ev->process.pid && b->published_ms - ev->at_ms <= LIMIT_ROLLBACK_PROBE_AGE_MS &&
 	       fingerprint_equal(&ev->leaf, &b->record.previous_leaf) &&
 	       b->record.previous_not_after_s * 1000 > clock_wall_ms(b->road->clock);
+}
+
+/* A server that reads its files slowly must not find half of another pair (principle 5): it is a swap, too. */
+int64_t rollback_after(const struct binding *b)
+{
+	return has_ground(b) ? siblings_rollback_after(b) : INT64_MAX;
+}
+
+static bool may_roll_back(const struct binding *b)
+{
+	return rollback_after(b) <= road_now(b->road);
 }
 
 static void on_alive(void *arg, const struct hand_reply *reply, int memfd _unused_)

@@ -105,6 +105,24 @@ int64_t siblings_swap_after(const struct binding *b)
 	return b->has_record ? latest(b, settle_end) : 0;
 }
 
+/* A signal takes effect within the plain settle time; what a probe adds to it is time for a proof. */
+static int64_t reload_end(const struct binding *other)
+{
+	int64_t settle_ms = other->spec.attributes.settle_ms;
+	int64_t due_ms = reload_due_at(other);
+	int64_t end_ms = 0;
+
+	if (other->settle_until_ms)
+		end_ms = other->signalled_ms +
+			 (settle_ms < LIMIT_SETTLE_MS ? settle_ms : LIMIT_SETTLE_MS);
+	return due_ms > end_ms ? due_ms : end_ms;
+}
+
+int64_t siblings_rollback_after(const struct binding *b)
+{
+	return latest(b, reload_end);
+}
+
 int64_t siblings_splay_until(const struct binding *b)
 {
 	const struct binding *other;

@@ -68,6 +68,7 @@ struct world {
 	size_t event_count;
 	bool deny;                /* reviews say no */
 	const char *no_container; /* the container of this volume cannot be told */
+	unsigned process_starts;  /* the servers' processes are other ones after it grew */
 	bool hand_away;
 	struct err refuse_adopt; /* ADOPT answers this while its kind is set */
 	unsigned reviews;

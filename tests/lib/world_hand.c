@@ -36,6 +36,14 @@ struct world_volume *world_volume(struct world *w, unsigned n)
 	return world_volume_named(w, n, "tls");
 }
 
+/* A server that was told reads its files for a while, and must not find half of another pair. */
+static void note_swap(struct world *w, const struct world_volume *v)
+{
+	if (w->server_reads_ms && v->signal_ms &&
+	    w->clock.mono_ms < v->signal_ms + w->server_reads_ms)
+		w->torn = true;
+}
+
 static void do_publish(struct world *w, struct world_volume *v, const struct hand_request *rq,
 		       struct hand_reply *reply)
 {
@@ -52,9 +60,7 @@ static void do_publish(struct world *w, struct world_volume *v, const struct han
 			p->resource_version, r->resource_version);
 		return;
 	}
-	if (w->server_reads_ms && v->signal_ms &&
-	    w->clock.mono_ms < v->signal_ms + w->server_reads_ms)
-		w->torn = true;
+	note_swap(w, v);
 	reply->changed =
 	    !v->has_record || v->damaged || !fingerprint_equal(&r->content, &p->content);
 	if (v->has_record && reply->changed && !v->damaged) {
@@ -87,7 +93,7 @@ static void do_publish(struct world *w, struct world_volume *v, const struct han
 	v->has_record = true;
 }
 
-static void do_roll_back(struct world_volume *v, const struct hand_request *rq,
+static void do_roll_back(struct world *w, struct world_volume *v, const struct hand_request *rq,
 			 struct hand_reply *reply)
 {
 	struct record *r = &v->record;
@@ -96,6 +102,7 @@ static void do_roll_back(struct world_volume *v, const struct hand_request *rq,
 		err_set(&reply->err, ERR_NOT_FOUND, "no previous generation");
 		return;
 	}
+	note_swap(w, v);
 	memcpy(r->quarantine_rv, r->resource_version, sizeof(r->quarantine_rv));
 	r->quarantine_content = r->content;
 	memcpy(r->generation, r->previous, sizeof(r->generation));
@@ -105,13 +112,15 @@ static void do_roll_back(struct world_volume *v, const struct hand_request *rq,
 	r->previous[0] = '\0';
 	r->owed_signal = rq->roll_back.owed_signal;
 	v->swaps++;
+	v->swap_ms = w->clock.mono_ms;
 }
 
 static void do_process(struct world *w, struct world_volume *v, const struct hand_request *rq,
 		       struct hand_reply *reply)
 {
 	reply->signal_result = v->signal_result;
-	reply->process = (struct process){.pid = 100, .start_ticks = 7, .comm = "server"};
+	reply->process =
+	    (struct process){.pid = 100, .start_ticks = 7 + w->process_starts, .comm = "server"};
 	if (rq->op != HAND_SIGNAL ||
 	    (v->signal_result != SIGNAL_SENT && v->signal_result != SIGNAL_STOPPED))
 		return;
@@ -146,7 +155,7 @@ void world_hand_answer(struct world *w, struct world_job *j)
 	if (j->request.op == HAND_PUBLISH)
 		do_publish(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_ROLL_BACK)
-		do_roll_back(v, &j->request, &reply);
+		do_roll_back(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_FIND || j->request.op == HAND_SIGNAL)
 		do_process(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_VERIFY)
