@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_node,    &command_init,   &command_sidecar, &command_status,
-    &command_inspect, &command_verify, &command_probe,   &command_version,
+    &command_node,   &command_init,  &command_sidecar,  &command_status,  &command_inspect,
+    &command_verify, &command_probe, &command_selftest, &command_version,
 };
 
 static int print_overview(void)

@@ -60,6 +60,9 @@ struct k8s_request *k8s_request_free(struct k8s_request *r); /* cancels; returns
  */
 int k8s_path(struct buf *b, struct err *e, ...) __attribute__((sentinel)) _must_check_;
 
+/* Appends text with all but letters, digits and "-._~" percent-encoded: a value in a query. */
+int k8s_escape(struct buf *b, const char *text, struct err *e) _must_check_;
+
 /* True when a request got any HTTP status within the last minute. */
 bool k8s_client_is_up(const struct k8s_client *c);
 

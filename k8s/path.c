@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "k8s/path.h"
-
 #include "k8s/client.h"
 
 #include <stdarg.h>
@@ -12,7 +10,7 @@ static bool is_plain(char c)
 	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-int path_escape(struct buf *b, const char *text, struct err *e)
+int k8s_escape(struct buf *b, const char *text, struct err *e)
 {
 	for (; *text; text++) {
 		int r = is_plain(*text) ? buf_add(b, text, 1, e)
@@ -34,7 +32,7 @@ int k8s_path(struct buf *b, struct err *e, ...)
 	while (r == 0 && (segment = va_arg(segments, const char *))) {
 		if (!*segment || strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0)
 			r = err_set(e, ERR_INVALID, "'%s' can be no part of an API path", segment);
-		else if (buf_add_str(b, "/", e) < 0 || path_escape(b, segment, e) < 0)
+		else if (buf_add_str(b, "/", e) < 0 || k8s_escape(b, segment, e) < 0)
 			r = -1;
 	}
 	va_end(segments);

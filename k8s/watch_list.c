@@ -2,7 +2,6 @@
 #include "base/text.h"
 #include "k8s/known.h"
 #include "k8s/metrics.h"
-#include "k8s/path.h"
 #include "k8s/request.h"
 #include "k8s/status.h"
 #include "k8s/watch_internal.h"
@@ -87,7 +86,7 @@ static int add_parameter(struct buf *b, const char *name, const char *value, str
 {
 	if (buf_printf(b, e, "%s%s=", b->len ? "&" : "", name) < 0)
 		return -1;
-	return path_escape(b, value, e);
+	return k8s_escape(b, value, e);
 }
 
 static int write_list_query(const struct list_watch *l, struct buf *b, struct err *e)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "k8s/path.h"
 #include "k8s/watch_internal.h"
 
 #include "base/text.h"
@@ -215,7 +214,7 @@ static int write_query(struct k8s_watch *w, struct buf *b, struct err *e)
 {
 	if (buf_add_str(b, "&fieldSelector=metadata.name%3D", e) < 0)
 		return -1;
-	return path_escape(b, own(w)->name, e);
+	return k8s_escape(b, own(w)->name, e);
 }
 
 static void object_free(struct k8s_watch *w)

@@ -31,6 +31,7 @@ extern const struct command command_init;
 extern const struct command command_inspect;
 extern const struct command command_node;
 extern const struct command command_probe;
+extern const struct command command_selftest;
 extern const struct command command_sidecar;
 extern const struct command command_status;
 extern const struct command command_verify;

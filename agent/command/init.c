@@ -59,7 +59,7 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	pod_begin(&s->pod);
 	if (!s->wait_for)
 		return deliver(s);
-	code = wait_for(s->wait_for, s->timeout_ms, &e);
+	code = wait_for(s->wait_for, NULL, s->timeout_ms, &e);
 	return code == CODE_DONE ? code : pod_end(&s->pod, &e, code);
 }
 

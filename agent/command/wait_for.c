@@ -15,8 +15,15 @@
  */
 #define LOOK_MS 250
 
+struct wait {
+	const char *dir;
+	const struct fingerprint *leaf; /* NULL: any */
+	struct gate *gate;
+	int64_t end_ms;
+};
+
 /* CODE_DONE, CODE_NEVER (nothing there yet) or CODE_UNFIT, with a sentence in e. */
-static int look(const char *dir, struct gate *gate, struct err *e)
+static int look(const struct wait *w, struct err *e)
 {
 	_cleanup_volume_ struct volume v = {.fd = -1};
 	_cleanup_content_ struct content files = {0};
@@ -26,11 +33,16 @@ static int look(const char *dir, struct gate *gate, struct err *e)
 	char generation[GENERATION_NAME];
 	struct gate_verdict verdict;
 
-	if (volume_open_path(dir, &v, e) < 0 || volume_read(&v, NULL, &files, generation, e) < 0 ||
-	    pair_find(&files, &pair, e) < 0)
+	if (volume_open_path(w->dir, &v, e) < 0 ||
+	    volume_read(&v, NULL, &files, generation, e) < 0 || pair_find(&files, &pair, e) < 0)
 		return CODE_NEVER;
-	if (gate_judge(gate, &pair, &context, &verdict, e) < 0)
+	if (gate_judge(w->gate, &pair, &context, &verdict, e) < 0)
 		return CODE_NEVER;
+	if (verdict.reason == REASON_NONE && w->leaf &&
+	    !fingerprint_equal(w->leaf, &verdict.leaf.leaf)) {
+		err_set(e, ERR_NOT_FOUND, "the pair that is there is another one");
+		return CODE_NEVER;
+	}
 	if (verdict.reason == REASON_NONE)
 		return CODE_DONE;
 	err_set(e, ERR_INVALID, "the pair is unfit (%s): %s. %s", reason_code(verdict.reason),
@@ -47,19 +59,19 @@ static int nap(const sigset_t *signals, int64_t ms)
 	return r > 0 ? r : 0;
 }
 
-static int wait_until(const char *dir, struct gate *gate, int64_t end_ms, const sigset_t *signals,
-		      struct err *e)
+static int wait_until(const struct wait *w, const sigset_t *signals, struct err *e)
 {
 	int signal;
 
 	for (;;) {
-		int code = look(dir, gate, e);
-		int64_t left = end_ms - clock_mono_ms(clock_system());
+		int code = look(w, e);
+		int64_t left = w->end_ms - clock_mono_ms(clock_system());
 
 		if (code == CODE_DONE)
 			return code;
 		if (left <= 0) {
-			err_add(e, "the time is over, and %s has no pair", dir);
+			err_add(e, "the time is over, and %s has no%s pair", w->dir,
+				w->leaf ? " new" : "");
 			if (code == CODE_NEVER)
 				err_tail(e,
 					 "does certhup node run on this node, and does the pod's "
@@ -69,24 +81,33 @@ static int wait_until(const char *dir, struct gate *gate, int64_t end_ms, const 
 		signal = nap(signals, left < LOOK_MS ? left : LOOK_MS);
 		if (signal) {
 			err_set(e, ERR_CANCELLED, "stopped by signal %d before a pair came to %s",
-				signal, dir);
+				signal, w->dir);
 			return CODE_FAILURE;
 		}
 	}
 }
 
-int wait_for(const char *dir, int64_t timeout_ms, struct err *e)
+int wait_for(const char *dir, const struct fingerprint *leaf, int64_t timeout_ms, struct err *e)
 {
 	_cleanup_(gate_freep) struct gate *gate = NULL;
 	static const struct gate_policy any;
-	int64_t end_ms = timeout_ms ? clock_mono_ms(clock_system()) + timeout_ms : INT64_MAX;
+	struct wait w = {
+	    .dir = dir,
+	    .leaf = leaf,
+	    .end_ms = timeout_ms ? clock_mono_ms(clock_system()) + timeout_ms : INT64_MAX,
+	};
 	sigset_t signals;
+	sigset_t before;
+	int code;
 
+	if (gate_new(&any, &gate, e) < 0)
+		return CODE_FAILURE;
+	w.gate = gate;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (gate_new(&any, &gate, e) < 0)
-		return CODE_FAILURE;
-	return wait_until(dir, gate, end_ms, &signals, e);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	code = wait_until(&w, &signals, e);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return code;
 }
