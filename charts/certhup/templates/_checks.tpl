@@ -20,6 +20,12 @@
 {{- if eq (toString $v.hostUsers) "false" -}}
 {{- fail "hostUsers=false: in a user namespace of its own the hand may not touch the files of other pods: leave hostUsers empty" -}}
 {{- end -}}
+{{- if and $v.metrics.serviceMonitor.enabled $v.metrics.podMonitor.enabled -}}
+{{- fail "metrics.serviceMonitor and metrics.podMonitor are both enabled, so everything would be counted twice: choose one" -}}
+{{- end -}}
+{{- if and (not $v.metrics.enabled) (or $v.metrics.serviceMonitor.enabled $v.metrics.podMonitor.enabled) -}}
+{{- fail "metrics.enabled=false leaves nothing to scrape: set it to true, or switch the monitor off" -}}
+{{- end -}}
 {{- if and $v.image.tag (contains "@" $v.image.tag) -}}
 {{- fail "image.tag holds a digest: put it into image.digest" -}}
 {{- end -}}
