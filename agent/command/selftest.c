@@ -257,8 +257,10 @@ static int prepare(struct asker *a, const struct settings *s, struct err *e)
 	return code == CODE_DONE ? tell(s->secret, "has a first pair", -1, e) : code;
 }
 
-static int check(const struct settings *s, struct err *e)
+static int check(void *settings, const struct arguments *arguments _unused_, struct err *e)
 {
+	const struct settings *s = settings;
+
 	if (!s->secret || (!s->dir && !s->prepare))
 		return err_set(e, ERR_INVALID, "--%s is required", s->secret ? "dir" : "secret");
 	if (s->dir && s->prepare)
@@ -278,8 +280,6 @@ static int run(void *settings, const struct arguments *arguments _unused_)
 	struct err e = {0};
 	int code;
 
-	if (check(s, &e) < 0)
-		return complain(&e, CODE_USAGE);
 	if (asker_init(&a, s->kubeconfig, s->context, &e) < 0)
 		return complain(&e, CODE_FAILURE);
 	code = s->prepare ? prepare(&a, s, &e) : rotate(&a, s, &e);
@@ -302,6 +302,7 @@ const struct command command_selftest = {
 		"# In that pod\n"
 		"certhup selftest --secret certhup-selftest --dir /tls --agent 10.0.0.7:9402\n",
     .exits = "0 1 2 4 6 124",
+    .check = check,
     .run = run,
     .settings_size = sizeof(struct settings),
 };
