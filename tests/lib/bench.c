@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/bench.h"
 
+#include "event/internal.h"
+
+#include <event2/event.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include <cmocka.h>
+
+#define TIMERS 256
+
+static int64_t mono_ms(void *arg)
+{
+	return clock_mono_ms(clock_system()) + ((const struct bench *)arg)->ahead_ms;
+}
+
+static int64_t wall_ms(void *arg)
+{
+	return clock_wall_ms(clock_system()) + ((const struct bench *)arg)->ahead_ms;
+}
 
 static void look(void *arg)
 {
@@ -23,7 +39,8 @@ void bench_start(struct bench *b, const char *kubeconfig, const char *context)
 	struct err e;
 
 	memset(b, 0, sizeof(*b));
-	if (loop_new(clock_system(), &b->loop, &e) < 0 ||
+	b->clock = (struct clock){.mono_ms = mono_ms, .wall_ms = wall_ms, .arg = b};
+	if (loop_new(&b->clock, &b->loop, &e) < 0 ||
 	    loop_timer_new(b->loop, look, b, &b->tick, &e) < 0 ||
 	    k8s_config_load(&options, &b->config, &e) < 0 ||
 	    k8s_client_new(b->loop, b->config, "certhup-test/0", &b->client, &e) < 0)
@@ -62,6 +79,60 @@ static bool never(const void *arg _unused_)
 void bench_pass(struct bench *b, int ms)
 {
 	(void)bench_wait(b, never, NULL, ms);
+}
+
+/* The timers that are set, and how long each still has. */
+struct timers {
+	struct event *event[TIMERS];
+	int64_t left_us[TIMERS];
+	size_t count;
+};
+
+static int note_timer(const struct event_base *base _unused_, const struct event *event, void *arg)
+{
+	struct timers *t = arg;
+	struct timeval now;
+	struct timeval due;
+
+	if (!event_pending(event, EV_TIMEOUT, &due))
+		return 0;
+	assert_true(t->count < TIMERS);
+	gettimeofday(&now, NULL);
+	t->event[t->count] = (struct event *)(uintptr_t)event;
+	t->left_us[t->count] =
+	    (int64_t)(due.tv_sec - now.tv_sec) * 1000000 + (due.tv_usec - now.tv_usec);
+	t->count++;
+	return 0;
+}
+
+/* All of them together, so that their order stays. Returns how far that was. */
+static int64_t shorten_timers(struct bench *b, int64_t most_ms)
+{
+	int64_t step_us = most_ms * 1000;
+	struct timers t = {0};
+
+	event_base_foreach_event(loop_base(b->loop), note_timer, &t);
+	for (size_t i = 0; i < t.count; i++)
+		if (t.left_us[i] < step_us)
+			step_us = t.left_us[i] < 1000 ? 1000 : t.left_us[i] / 1000 * 1000;
+	for (size_t i = 0; i < t.count; i++) {
+		int64_t left_us = t.left_us[i] > step_us ? t.left_us[i] - step_us : 0;
+		const struct timeval left = {left_us / 1000000, left_us % 1000000};
+
+		event_add(t.event[i], &left);
+	}
+	return step_us / 1000;
+}
+
+void bench_turn(struct bench *b, int64_t ms)
+{
+	while (ms > 0) {
+		int64_t step_ms = shorten_timers(b, ms);
+
+		b->ahead_ms += step_ms;
+		ms -= step_ms;
+		bench_pass(b, 1);
+	}
 }
 
 struct pending {
@@ -224,4 +295,28 @@ void diary_expect(struct diary *d, struct bench *b, const char *line, size_t n)
 
 	if (!bench_wait(b, is_written, &x, 20000))
 		fail_msg("'%s' was not said %zu times, but:\n%s", line, n, buf_str(&d->text));
+}
+
+static bool is_freed(const void *arg)
+{
+	return !((const struct diary *)arg)->watch;
+}
+
+void diary_expect_freed(struct diary *d, struct bench *b)
+{
+	if (!bench_wait(b, is_freed, d, 20000))
+		fail_msg("the watch was not freed:\n%s", buf_str(&d->text));
+}
+
+static bool is_written_or_freed(const void *arg)
+{
+	return is_freed(((const struct expected *)arg)->diary) || is_written(arg);
+}
+
+void diary_expect_or_freed(struct diary *d, struct bench *b, const char *line)
+{
+	const struct expected x = {d, line, 1};
+
+	if (!bench_wait(b, is_written_or_freed, &x, 20000))
+		fail_msg("'%s' was not said, but:\n%s", line, buf_str(&d->text));
 }

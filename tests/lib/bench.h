@@ -10,6 +10,8 @@
 #include "k8s/watch.h"
 
 struct bench {
+	struct clock clock; /* the machine's, ahead by what was turned */
+	int64_t ahead_ms;
 	struct loop *loop;
 	struct loop_timer *tick;
 	struct k8s_config *config;
@@ -28,6 +30,9 @@ void bench_stop(struct bench *b);
 bool bench_wait(struct bench *b, bool (*is)(const void *arg), const void *arg, int timeout_ms);
 /* Runs the loop for a while. */
 void bench_pass(struct bench *b, int ms);
+/* Turns the clock by that much, timer by timer, in no time. What others answer meanwhile comes too late:
+ * wait for it before. Give or take 20 ms, which pass in between. */
+void bench_turn(struct bench *b, int64_t ms);
 
 /* One request to its end. */
 struct bench_answer {
@@ -59,4 +64,7 @@ extern const struct k8s_watch_callbacks diary_callbacks;
 
 /* Runs until the diary holds the line n times. Fails the test after 20 s. */
 void diary_expect(struct diary *d, struct bench *b, const char *line, size_t n);
+/* The same for its watch being freed, and for the first of the two. */
+void diary_expect_freed(struct diary *d, struct bench *b);
+void diary_expect_or_freed(struct diary *d, struct bench *b, const char *line);
 size_t diary_count(const struct diary *d, const char *line);

@@ -2,11 +2,15 @@
 #include "k8s/client.h"
 
 #include "tests/lib/pair.h"
+#include "tests/lib/standin.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -160,17 +164,38 @@ static void a_ca_that_changes_is_read_again(void **state _unused_)
 	pair_stop(&p);
 }
 
+/* Listens as a proxy; nobody must come. */
+static int lonely_proxy(char *url, size_t size)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t len = sizeof(a);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	snprintf(url, size, "http://127.0.0.1:%u", (unsigned)ntohs(a.sin_port));
+	return fd;
+}
+
 static void the_proxies_of_the_environment_are_left_alone(void **state _unused_)
 {
+	static const char *const names[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
+					    "http_proxy",  "ALL_PROXY",   "all_proxy"};
+	char url[64];
+	int proxy = lonely_proxy(url, sizeof(url));
 	struct pair p;
 
-	setenv("HTTPS_PROXY", "http://127.0.0.1:1", 1);
-	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		setenv(names[i], url, 1);
 	pair_start(&p, say_object);
 	pair_call(&p, &simple, 200);
-	unsetenv("HTTPS_PROXY");
-	unsetenv("ALL_PROXY");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		unsetenv(names[i]);
 	pair_stop(&p);
+	assert_int_equal(accept(proxy, NULL, NULL), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(proxy);
 }
 
 /* Writes a kubeconfig for the server with more in its cluster and user. */
@@ -237,6 +262,63 @@ static void a_certificate_is_not_checked_only_when_asked(void **state _unused_)
 	pair_stop(&p);
 }
 
+/* The code that a GET gets with the client certificate of the kubeconfig, and nothing else. */
+static int get_by_certificate(struct bench *b, struct err *e)
+{
+	const struct k8s_call pods = {.path = "/api/v1/pods"};
+	struct bench_answer a;
+
+	bench_call(b, &pods, &a);
+	bench_answer_done(&a);
+	*e = a.e;
+	return a.code;
+}
+
+static void a_client_certificate_opens_the_door(void **state _unused_)
+{
+	struct standin s;
+	struct bench b;
+	struct err e;
+
+	standin_start(&s, NULL);
+	bench_start(&b, s.kubeconfig, "admin-cert");
+	assert_int_equal(get_by_certificate(&b, &e), 200);
+	{
+		_cleanup_free_ char *log = standin_log(&s);
+
+		/* By that certificate's name, and without a token. */
+		assert_non_null(strstr(log, " /api/v1/pods admin 200 - "));
+	}
+	/* Another CA, and a pair of it: both are read again. */
+	standin_tell(&s, "{\"do\":\"certificate\",\"which\":\"rotate\"}");
+	standin_tell(&s, "{\"do\":\"drop\",\"how\":\"close\"}");
+	assert_int_equal(get_by_certificate(&b, &e), 200);
+	bench_stop(&b);
+	standin_stop(&s);
+}
+
+static void a_client_certificate_without_its_key_is_told(void **state _unused_)
+{
+	struct standin s;
+	struct bench b;
+	char crt[128];
+	char ca[128];
+	struct err e;
+
+	standin_start(&s, NULL);
+	snprintf(crt, sizeof(crt), "%s/client.crt", s.dir);
+	snprintf(ca, sizeof(ca), "%s/ca.crt", s.dir);
+	assert_int_equal(unlink(crt), 0);
+	assert_int_equal(link(ca, crt), 0);
+	bench_start(&b, s.kubeconfig, "admin-cert");
+	assert_int_equal(get_by_certificate(&b, &e), 0);
+	assert_int_equal(e.kind, ERR_INVALID);
+	assert_non_null(strstr(e.message, "client certificate and key"));
+	assert_int_equal(standin_count(&s, NULL, NULL), 0);
+	bench_stop(&b);
+	standin_stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +331,8 @@ int main(void)
 	    cmocka_unit_test(the_proxies_of_the_environment_are_left_alone),
 	    cmocka_unit_test(the_name_in_the_certificate_may_be_another),
 	    cmocka_unit_test(a_certificate_is_not_checked_only_when_asked),
+	    cmocka_unit_test(a_client_certificate_opens_the_door),
+	    cmocka_unit_test(a_client_certificate_without_its_key_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,87 +320,6 @@ static void B3_a_refused_token_is_tried_on_connections_of_its_own(void **state _
 	world_stop(&w);
 }
 
-static bool quiet(struct talk *t, const void *arg _unused_)
-{
-	if (!is_watch(t))
-		return talk_answer(t, 403, "", "{}");
-	return stay(t, FIRST, sizeof(FIRST) - 1);
-}
-
-static void a_quiet_watch_is_kept_while_a_get_is_answered(void **state _unused_)
-{
-	struct world w;
-
-	world_start(&w, quiet);
-	w.b.client->times.silence_ms = 50;
-	w.b.client->times.liveness_ms = 5000;
-	diary_expect(&w.d, &w.b, "object a=first", 1);
-	bench_pass(&w.b, 500);
-	assert_int_equal(atomic_load(&w.t.log->at[0]), 0);
-	assert_string_equal(buf_str(&w.d.text), "up\nobject a=first\n");
-	/* One connection for the watch, one for the GETs: any status is an answer. */
-	assert_int_equal(atomic_load(&w.t.log->connections), 2);
-	assert_in_range(atomic_load(&w.t.log->requests), 4, 12);
-	world_stop(&w);
-}
-
-static bool slow_beside(struct talk *t, const void *arg)
-{
-	if (talk_is(t, "/slow"))
-		talk_sleep(60000);
-	return quiet(t, arg);
-}
-
-static void not_wanted(void *arg _unused_, const struct k8s_answer *answer _unused_,
-		       const struct err *e _unused_)
-{
-	fail();
-}
-
-static void the_liveness_get_waits_behind_no_other_request(void **state _unused_)
-{
-	const struct k8s_call slow = {.verb = "GET", .path = "/slow"};
-	struct k8s_request *requests[LIMIT_REQUESTS + 1];
-	struct world w;
-	struct err e;
-
-	world_start(&w, slow_beside);
-	diary_expect(&w.d, &w.b, "object a=first", 1);
-	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
-		assert_int_equal(
-		    k8s_request_start(w.b.client, &slow, not_wanted, NULL, &requests[i], &e), 0);
-	bench_pass(&w.b, 50);
-	w.b.client->times.silence_ms = 50;
-	w.b.client->times.liveness_ms = 500;
-	loop_timer_set(w.b.client->liveness, 0);
-	bench_pass(&w.b, 1500);
-	assert_string_equal(buf_str(&w.d.text), "up\nobject a=first\n");
-	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
-		k8s_request_free(requests[i]);
-	world_stop(&w);
-}
-
-static void a_watch_whose_server_went_silent_is_opened_again(void **state _unused_)
-{
-	struct world w;
-
-	world_start(&w, quiet);
-	w.b.client->times.silence_ms = 100;
-	w.b.client->times.liveness_ms = 300;
-	diary_expect(&w.d, &w.b, "object a=first", 1);
-	talker_freeze(&w.t, true);
-	diary_expect(&w.d, &w.b, "down timeout", 1);
-	talker_freeze(&w.t, false);
-	diary_expect(&w.d, &w.b, "up", 2);
-	assert_int_equal(diary_count(&w.d, "object a=first"), 1);
-	assert_int_equal(
-	    (int)metric_value(&(const struct metric){.name = "certhup_watch_restarts_total",
-						     .labels = {"reason"}},
-			      M_LABELS("silent")),
-	    1);
-	world_stop(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,9 +330,6 @@ int main(void)
 	    cmocka_unit_test(B7_what_was_told_is_not_told_again_and_nothing_is_made_up),
 	    cmocka_unit_test(B7_a_get_that_the_stream_has_overtaken_is_dropped),
 	    cmocka_unit_test(B3_a_refused_token_is_tried_on_connections_of_its_own),
-	    cmocka_unit_test(a_quiet_watch_is_kept_while_a_get_is_answered),
-	    cmocka_unit_test(the_liveness_get_waits_behind_no_other_request),
-	    cmocka_unit_test(a_watch_whose_server_went_silent_is_opened_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
