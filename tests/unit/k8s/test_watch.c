@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "k8s/watch.h"
 
-#include "base/metrics.h"
+#include "k8s/metrics.h"
 #include "tests/lib/bench.h"
 #include "tests/lib/standin.h"
 
@@ -14,12 +14,9 @@
 
 #define SECRETS "/api/v1/namespaces/default/secrets"
 
-static const struct metric restarts = {.name = "certhup_watch_restarts_total",
-				       .labels = {"reason"}};
-
 static int restarted(const char *reason)
 {
-	return (int)metric_value(&restarts, M_LABELS(reason));
+	return (int)metric_value(&metric_restarts, M_LABELS(reason));
 }
 
 static void watch(struct bench *b, struct diary *d, const char *name)
@@ -127,6 +124,11 @@ static void only_the_404_of_an_api_server_means_absent(void **state _unused_)
 	world_stop(&w);
 }
 
+static bool has_ended(const void *arg _unused_)
+{
+	return restarted("end") >= 1;
+}
+
 static void a_clean_end_is_no_news(void **state _unused_)
 {
 	struct world w;
@@ -136,12 +138,11 @@ static void a_clean_end_is_no_news(void **state _unused_)
 	k8s_watch_timeout(w.b.client, 1, 2);
 	watch(&w.b, &w.d, "a");
 	diary_expect(&w.d, &w.b, "object a=1", 1);
-	bench_pass(&w.b, 3500);
-	assert_true(standin_count(&w.s, "watch", "timeoutSeconds=") >= 2);
-	assert_string_equal(buf_str(&w.d.text), "up\nobject a=1\n");
-	assert_true(restarted("end") >= 1);
+	assert_true(bench_wait(&w.b, has_ended, NULL, 20000));
 	put(&w, "a", "2");
 	diary_expect(&w.d, &w.b, "object a=2", 1);
+	assert_string_equal(buf_str(&w.d.text), "up\nobject a=1\nobject a=2\n");
+	assert_true(standin_count(&w.s, "watch", "timeoutSeconds=") >= 2);
 	world_stop(&w);
 }
 
@@ -321,11 +322,10 @@ static void a_callback_may_free_its_own_watch(void **state _unused_)
 		diary_expect(&w.d, &w.b, i ? "object a=1" : "up", 1);
 		put(&w, "a", "2");
 		standin_delete(&w.s, "secrets", "default", "a");
-		bench_pass(&w.b, 100);
+		diary_expect_or_freed(&w.d, &w.b, "gone a");
 		standin_tell(&w.s, "{\"do\":\"accept\",\"mode\":\"refuse\"}");
 		standin_tell(&w.s, "{\"do\":\"drop\",\"how\":\"reset\"}");
-		bench_pass(&w.b, 100);
-		assert_null(w.d.watch);
+		diary_expect_freed(&w.d, &w.b);
 		world_stop(&w);
 	}
 }
