@@ -128,6 +128,13 @@ static bool tell_state(struct k8s_watch *w, const struct k8s_watch_state *state)
 	return unpin(w, &p);
 }
 
+bool watch_tell_denied(struct k8s_watch *w, const struct err *e, int64_t retry_ms)
+{
+	const struct k8s_watch_state state = {.denied = true, .e = e, .retry_ms = retry_ms};
+
+	return tell_state(w, &state);
+}
+
 bool watch_tell_up(struct k8s_watch *w)
 {
 	static const struct k8s_watch_state up = {.up = true};

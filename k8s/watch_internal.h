@@ -79,6 +79,8 @@ bool watch_tell_object(struct k8s_watch *w, const struct json *object, int64_t a
 bool watch_tell_gone(struct k8s_watch *w, const struct json *object) _must_check_;
 bool watch_tell_synced(struct k8s_watch *w) _must_check_;
 bool watch_tell_bad(struct k8s_watch *w, const struct err *e) _must_check_;
+/* A GET beside the stream may not be made: nothing more can be known. */
+bool watch_tell_denied(struct k8s_watch *w, const struct err *e, int64_t retry_ms) _must_check_;
 bool watch_tell_up(struct k8s_watch *w) _must_check_; /* nothing when it was up already */
 
 /* Says that it is not up, and calls due after the backoff's delay, not before retry_after_ms. */

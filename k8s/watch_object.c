@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "k8s/watch_internal.h"
 
+#include "base/log.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -25,6 +26,7 @@ struct object_watch {
 	struct backoff get_backoff;
 	bool forced;  /* its answer is told whatever it is */
 	bool polling; /* in place of the watch */
+	bool polling_told;
 	unsigned polls;
 };
 
@@ -93,8 +95,17 @@ static void poll_due(struct k8s_watch *w)
 /* A GET answered, and its answer was told: what a watch that polls does next. */
 static void poll_goes_on(struct object_watch *o)
 {
-	if (!o->polling)
+	if (!o->polling) {
+		if (o->base.stream == STREAM_OPEN)
+			(void)!watch_tell_up(&o->base);
 		return;
+	}
+	if (!o->polling_told)
+		log_warn("watch.denied", L_STR(LOG_VERB, "watch"), L_STR(LOG_RESOURCE, o->path),
+			 L_INT(LOG_RETRY_MS, o->base.client->times.poll_ms),
+			 L_STR(LOG_MESSAGE, "there is a right to get it and none to watch it: it "
+					    "is read each minute; allow watch by the same Role"));
+	o->polling_told = true;
 	watch_after(&o->base, o->base.client->times.poll_ms, poll_due);
 	(void)!watch_tell_up(&o->base);
 }
@@ -107,13 +118,17 @@ static void get_again(void *arg)
 static void get_failed(struct object_watch *o, int code, const struct err *e)
 {
 	int64_t now = loop_now(o->base.client->loop);
+	int64_t pause_ms;
 
 	if (o->polling && !o->forced) {
 		o->polling = false;
 		watch_retry(&o->base, e, code, -1, stream_open);
 		return;
 	}
-	loop_timer_set(o->get_timer, backoff_fail(&o->get_backoff, now, backoff_random()));
+	pause_ms = backoff_fail(&o->get_backoff, now, backoff_random());
+	loop_timer_set(o->get_timer, pause_ms);
+	if (code == 403 && o->known == UNKNOWN)
+		(void)!watch_tell_denied(&o->base, e, pause_ms);
 }
 
 /* A 404 of the API server, not of something that stands in its place. */
@@ -167,6 +182,7 @@ static void first_event_is_late(struct k8s_watch *w)
 static void on_open(struct k8s_watch *w)
 {
 	own(w)->polling = false;
+	own(w)->polling_told = false;
 	watch_after(w, w->client->times.first_event_ms, first_event_is_late);
 	(void)!watch_tell_up(w);
 }
@@ -176,6 +192,8 @@ static void on_event(struct k8s_watch *w, const char *type, const struct json *o
 {
 	struct object_watch *o = own(w);
 
+	if (!watch_tell_up(w))
+		return;
 	loop_timer_stop(w->timer);
 	if (strcmp(type, "BOOKMARK") == 0)
 		return;

@@ -19,6 +19,8 @@ struct delivery {
 	char secret[LIMIT_OBJECT_NAME + 1];
 	struct gate *gate;
 	struct road *road;
+	struct secret_source *source; /* the road's: it lives as long */
+	bool heard;                   /* of the Secret, be it there or not */
 	struct delivery_state state;
 
 	/* Whom the source's news go to, after we have looked at them. */
@@ -36,6 +38,7 @@ static void on_secret(void *arg, struct secret_object *secret)
 {
 	struct delivery *d = arg;
 
+	d->heard = true;
 	d->state.code = CODE_FAILURE;
 	d->state.problem[0] = '\0';
 	/* We read it with our own right, so there is nobody else to ask about. */
@@ -47,6 +50,7 @@ static void on_absent(void *arg)
 {
 	struct delivery *d = arg;
 
+	d->heard = true;
 	if (d->state.code != CODE_NO_SECRET)
 		log_info("secret.absent", L_STR(LOG_NAMESPACE, d->namespace_),
 			 L_STR(LOG_SECRET, d->secret));
@@ -80,7 +84,18 @@ static int secret_open(void *arg, const char *namespace_, const char *name,
 
 	d->supply = callbacks;
 	d->supply_arg = callback_arg;
-	return secret_source_new(d->ports.client, namespace_, name, &ours, d, ret, e);
+	if (secret_source_new(d->ports.client, namespace_, name, &ours, d, ret, e) < 0)
+		return -1;
+	d->source = *ret;
+	return 0;
+}
+
+void delivery_ask(struct delivery *d)
+{
+	struct err e;
+
+	if (!d->heard && d->source && secret_source_reread(d->source, &e) < 0)
+		log_warn("secret.unreadable", L_ERR(&e));
 }
 
 /* Where the node agent would post an Event, a line is logged. */

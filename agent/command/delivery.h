@@ -52,6 +52,10 @@ int delivery_new(struct loop *loop, const struct delivery_options *options,
 /* Ends, and waits for the hand: what it was writing is finished, or leaves nothing behind. */
 struct delivery *delivery_free(struct delivery *d);
 
+/* Where nothing was heard of the Secret yet it is read now: a watch tells only later that it is not
+ * there. */
+void delivery_ask(struct delivery *d);
+
 struct delivery_state delivery_state(const struct delivery *d);
 
 /* For what else is asked of the API server with the same right. Borrowed. */

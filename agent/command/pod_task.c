@@ -42,6 +42,21 @@ static void on_deadline(void *arg)
 	pod_task_finish(t, (int)s.code, &e);
 }
 
+/* So that an absent Secret and a silent server end differently, however short the time is. */
+static void on_last_chance(void *arg)
+{
+	struct pod_task *t = arg;
+
+	delivery_ask(t->delivery);
+}
+
+static int64_t last_chance_ms(int64_t timeout_ms)
+{
+	return timeout_ms < 2 * LIMIT_WATCH_FIRST_EVENT_MS
+		   ? timeout_ms / 2
+		   : timeout_ms - LIMIT_WATCH_FIRST_EVENT_MS;
+}
+
 static void on_signal(void *arg, int signal)
 {
 	struct pod_task *t = arg;
@@ -69,10 +84,13 @@ int pod_task_start(struct pod_task *t, const struct pod_settings *s,
 	    loop_signal_new(t->loop, SIGTERM, on_signal, t, &t->term, e) < 0 ||
 	    loop_signal_new(t->loop, SIGINT, on_signal, t, &t->interrupt, e) < 0 ||
 	    loop_timer_new(t->loop, on_deadline, t, &t->deadline, e) < 0 ||
+	    loop_timer_new(t->loop, on_last_chance, t, &t->last_chance, e) < 0 ||
 	    pod_deliver(s, attributes, t->loop, &events, &t->delivery, e) < 0)
 		return -1;
-	if (timeout_ms)
+	if (timeout_ms) {
 		loop_timer_set(t->deadline, timeout_ms);
+		loop_timer_set(t->last_chance, last_chance_ms(timeout_ms));
+	}
 	return 0;
 }
 
@@ -80,6 +98,7 @@ void pod_task_done(struct pod_task *t)
 {
 	t->delivery = delivery_free(t->delivery);
 	t->deadline = loop_timer_free(t->deadline);
+	t->last_chance = loop_timer_free(t->last_chance);
 	t->term = loop_signal_free(t->term);
 	t->interrupt = loop_signal_free(t->interrupt);
 	t->loop = loop_free(t->loop);

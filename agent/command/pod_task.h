@@ -8,7 +8,7 @@
 struct pod_task {
 	struct loop *loop;
 	struct delivery *delivery;
-	struct loop_timer *deadline;
+	struct loop_timer *deadline, *last_chance;
 	struct loop_signal *term, *interrupt;
 	bool stay;      /* go on after the first delivery, until a signal: then that is success */
 	bool delivered; /* at least once */

@@ -132,7 +132,10 @@ static void on_state(void *arg, const struct k8s_watch_state *state)
 	e = *state->e;
 	err_add(&e, "Secret %s/%s", s->namespace_, s->name);
 	if (state->denied)
-		err_tail(&e, "allow get and watch on it by a Role, or see docs/troubleshooting.md");
+		err_tail(&e,
+			 "allow get and watch on it by a Role in namespace %s (apiGroups [\"\"], "
+			 "resources [secrets], resourceNames [%s]) and a RoleBinding",
+			 s->namespace_, s->name);
 	s->callbacks.on_trouble(s->arg, &e);
 }
 
