@@ -7,7 +7,6 @@
 
 #include <openssl/x509.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -56,17 +55,6 @@ static void same_content_writes_and_signals_nothing(void **state)
 	world_turn(&s->w, 60000);
 	assert_int_equal(v->swaps, 1);
 	assert_int_equal(v->signals, signals);
-}
-
-static void nothing_is_signalled_unless_asked(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PLAIN);
-
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 60000);
-	assert_int_equal(v->swaps, 2);
-	assert_int_equal(v->signals, 0);
 }
 
 static void unfit_pair_is_refused_and_the_last_good_one_stays(void **state)
@@ -145,318 +133,6 @@ static void order_outlives_a_restart(void **state)
 	assert_true(holds(v, &s->pair[0]));
 }
 
-static void denied_account_gets_nothing_until_it_may(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = world_volume(&s->w, 1);
-
-	s->w.deny = true;
-	world_put_pair(&s->w, "web", &s->pair[0], "100");
-	world_secret(&s->w, "web")->allow = "other, defaultx";
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, PLAIN);
-	world_turn(&s->w, 120000);
-	assert_false(v->has_record);
-	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_NOT_ALLOWED), 1);
-	/* 10 s, doubling: 0, 10, 30, 70 s */
-	assert_int_equal(s->w.reviews, 4);
-	s->w.deny = false;
-	world_turn(&s->w, 300000);
-	assert_true(holds(v, &s->pair[0]));
-	assert_string_equal(world_problem(&s->w, 1), "");
-}
-
-static void denied_secret_is_asked_about_again_when_it_changes(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PLAIN);
-
-	world_secret(&s->w, "web")->allow = "";
-	s->w.deny = true;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 1000);
-	assert_true(holds(v, &s->pair[0]));
-	s->w.deny = false;
-	world_put_pair(&s->w, "web", &s->pair[2], "102");
-	world_turn(&s->w, 100);
-	assert_true(holds(v, &s->pair[2]));
-}
-
-static void a_yes_holds_for_a_minute_and_unchanged_volumes_are_not_asked_about(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v;
-
-	world_put_pair(&s->w, "web", &s->pair[0], "100");
-	world_secret(&s->w, "web")->allow = "";
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, PLAIN);
-	world_turn(&s->w, 1000);
-	v = world_volume(&s->w, 1);
-	assert_true(holds(v, &s->pair[0]));
-	assert_int_equal(s->w.reviews, 1);
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 1000);
-	assert_int_equal(s->w.reviews, 1);
-	world_turn(&s->w, 60000);
-	world_put_pair(&s->w, "web", &s->pair[2], "102");
-	world_turn(&s->w, 1000);
-	assert_int_equal(s->w.reviews, 2);
-	world_restart(&s->w);
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, PLAIN);
-	world_turn(&s->w, 1000);
-	assert_int_equal(s->w.reviews, 2);
-	assert_true(holds(v, &s->pair[2]));
-}
-
-static void deaf_server_is_signalled_again_and_told_stale(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	v->server = SERVER_DEAF;
-	v->signals = 0;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 300000);
-	assert_int_equal(world_state(&s->w, 1), BINDING_STALE);
-	assert_int_equal(v->signals, 3);
-	assert_int_equal(world_count_events(&s->w, EVENT_STALE), 1);
-	/* It still gets every newer pair. */
-	world_put_pair(&s->w, "web", &s->pair[2], "102");
-	world_turn(&s->w, 1000);
-	assert_true(holds(v, &s->pair[2]));
-	/* And when it wakes up, that is seen. */
-	v->served = s->pair[2].leaf;
-	world_turn(&s->w, 1300000);
-	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-}
-
-static void E11_signal_that_does_nothing_is_told_unconfirmed(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	v->server = SERVER_AWAY;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 40000);
-	assert_int_equal(world_state(&s->w, 1), BINDING_UNCONFIRMED);
-	assert_int_equal(world_count_events(&s->w, EVENT_RELOAD_UNCONFIRMED), 1);
-	assert_int_equal(world_count_events(&s->w, EVENT_BROKEN), 0);
-}
-
-static void broken_server_is_rolled_back_and_the_newer_pair_quarantined(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	world_turn(&s->w, 3600000);
-	v->server = SERVER_BREAKS;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 20000);
-	assert_true(holds(v, &s->pair[0]));
-	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 1);
-	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-	assert_string_equal(v->record.quarantine_rv, "101");
-	/* Not published again by itself, also after a restart. */
-	world_turn(&s->w, 3600000);
-	world_restart(&s->w);
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, PROVEN);
-	world_turn(&s->w, 60000);
-	assert_true(holds(v, &s->pair[0]));
-	/* A newer one is. */
-	v->server = SERVER_GOOD;
-	world_put_pair(&s->w, "web", &s->pair[2], "102");
-	world_turn(&s->w, 60000);
-	assert_true(holds(v, &s->pair[2]));
-	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-}
-
-static void rollback_that_does_not_heal_goes_forward_again(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	v->server = SERVER_BROKEN;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 300000);
-	assert_true(holds(v, &s->pair[1]));
-	assert_int_equal(world_state(&s->w, 1), BINDING_BROKEN);
-	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 1);
-	assert_true(world_count_events(&s->w, EVENT_BROKEN) >= 1);
-	assert_string_equal(v->record.quarantine_rv, "");
-}
-
-static void nothing_is_rolled_back_without_a_proof_before_the_swap(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v;
-
-	world_put_pair(&s->w, "web", &s->pair[0], "100");
-	world_hand_up(&s->w);
-	v = world_volume(&s->w, 1);
-	v->server = SERVER_AWAY;
-	world_pod(&s->w, 1, PROVEN);
-	world_turn(&s->w, 60000);
-	v->server = SERVER_BROKEN;
-	v->served = (struct fingerprint){0};
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 120000);
-	assert_true(holds(v, &s->pair[1]));
-	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 0);
-	assert_int_equal(world_state(&s->w, 1), BINDING_BROKEN);
-}
-
-static void rollback_can_be_declined(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v =
-	    deliver_first(s, (const char *const[]){"secret=web", "reload=signal:HUP",
-						   "probe=tls:8443", "rollback=false", NULL});
-
-	v->server = SERVER_BREAKS;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 120000);
-	assert_true(holds(v, &s->pair[1]));
-	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 0);
-}
-
-static void no_swap_while_a_reload_is_under_way(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, SIGNALLED);
-	char rv[32];
-
-	s->w.server_reads_ms = 4000;
-	for (unsigned i = 1; i <= 40; i++) {
-		snprintf(rv, sizeof(rv), "%u", 200 + i);
-		world_put_pair(&s->w, "web", &s->pair[i % 5], rv);
-		world_turn(&s->w, 700);
-	}
-	world_turn(&s->w, 10000);
-	assert_false(s->w.torn);
-	assert_true(holds(v, &s->pair[0]));
-	assert_in_range(v->swaps, 4, 9);
-}
-
-static void window_closes_early_when_the_pair_is_adopted(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	for (unsigned i = 1; i <= 5; i++) {
-		char rv[32];
-
-		snprintf(rv, sizeof(rv), "%u", 200 + i);
-		world_put_pair(&s->w, "web", &s->pair[i], rv);
-		world_turn(&s->w, 2000);
-		assert_true(holds(v, &s->pair[i]));
-		assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-	}
-}
-
-static void signals_to_one_process_keep_their_interval(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v =
-	    deliver_first(s, (const char *const[]){"secret=web", "reload=signal:HUP",
-						   "min-interval=30s", "settle=1s", NULL});
-	int64_t last;
-
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 100);
-	last = v->signal_ms;
-	world_put_pair(&s->w, "web", &s->pair[2], "102");
-	world_turn(&s->w, 100000);
-	assert_true(holds(v, &s->pair[2]));
-	assert_true(v->signal_ms - last >= 30000);
-}
-
-static void E14_a_secret_that_changes_all_the_time_is_coalesced(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	v->signals = 0;
-	for (unsigned i = 0; i < 1000; i++) {
-		char rv[32];
-
-		snprintf(rv, sizeof(rv), "%u", 1000 + i);
-		world_put_pair(&s->w, "web", &s->pair[i % 6], rv);
-		world_turn(&s->w, 10);
-	}
-	world_turn(&s->w, 10000);
-	assert_in_range(v->signals, 5, 12);
-	assert_true(holds(v, &s->pair[999 % 6]));
-}
-
-static void splay_waits_before_later_rotations_only(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v;
-	int64_t start;
-
-	world_put_pair(&s->w, "web", &s->pair[0], "100");
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, (const char *const[]){"secret=web", "splay=10m", NULL});
-	world_turn(&s->w, 100);
-	v = world_volume(&s->w, 1);
-	assert_true(holds(v, &s->pair[0]));
-	start = s->w.clock.mono_ms;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 600000);
-	assert_true(holds(v, &s->pair[1]));
-	assert_true(v->swap_ms > start);
-}
-
-static void owed_signal_is_sent_after_a_restart(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, SIGNALLED);
-
-	v->record.owed_signal = SIGHUP;
-	v->signals = 0;
-	world_restart(&s->w);
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, SIGNALLED);
-	world_turn(&s->w, 5000);
-	assert_int_equal(v->signals, 1);
-	assert_int_equal(v->record.owed_signal, 0);
-}
-
-static void owed_signal_is_not_sent_when_the_leaf_is_served(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	v->record.owed_signal = SIGHUP;
-	v->signals = 0;
-	world_restart(&s->w);
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, PROVEN);
-	world_turn(&s->w, 60000);
-	assert_int_equal(v->signals, 0);
-	assert_int_equal(v->record.owed_signal, 0);
-	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-}
-
-static void owed_signal_is_sent_when_another_leaf_is_served(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, PROVEN);
-
-	v->record.owed_signal = SIGHUP;
-	v->served = s->pair[3].leaf;
-	v->signals = 0;
-	world_restart(&s->w);
-	world_hand_up(&s->w);
-	world_pod(&s->w, 1, PROVEN);
-	world_turn(&s->w, 60000);
-	assert_int_equal(v->signals, 1);
-	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
-}
-
 static void damaged_volume_is_written_again(void **state)
 {
 	struct scene *s = *state;
@@ -531,20 +207,6 @@ static void budget_is_told_by_its_own_name(void **state)
 	world_put_pair(&s->w, "web", &s->pair[1], "101");
 	world_turn(&s->w, 60000);
 	assert_int_equal(world_count_events(&s->w, EVENT_BUDGET_EXCEEDED), 1);
-}
-
-static void process_without_handler_is_told_and_not_tried_again(void **state)
-{
-	struct scene *s = *state;
-	struct world_volume *v = deliver_first(s, SIGNALLED);
-	unsigned failed = world_count_events(&s->w, EVENT_RELOAD_FAILED);
-
-	v->signal_result = SIGNAL_NO_HANDLER;
-	world_put_pair(&s->w, "web", &s->pair[1], "101");
-	world_turn(&s->w, 60000);
-	assert_true(holds(v, &s->pair[1]));
-	assert_int_equal(world_count_events(&s->w, EVENT_RELOAD_FAILED), failed + 1);
-	assert_int_equal(world_state(&s->w, 1), BINDING_DELIVERED);
 }
 
 static void fifty_pods_share_one_secret(void **state)
@@ -636,7 +298,6 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(same_content_writes_and_signals_nothing, set_up,
 					    tear_down),
-	    cmocka_unit_test_setup_teardown(nothing_is_signalled_unless_asked, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(unfit_pair_is_refused_and_the_last_good_one_stays,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(deleted_secret_leaves_the_files, set_up, tear_down),
@@ -645,46 +306,12 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(reset_of_resource_versions_is_proven_by_two_reads,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(order_outlives_a_restart, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(denied_account_gets_nothing_until_it_may, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(denied_secret_is_asked_about_again_when_it_changes,
-					    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_yes_holds_for_a_minute_and_unchanged_volumes_are_not_asked_about, set_up,
-		tear_down),
-	    cmocka_unit_test_setup_teardown(deaf_server_is_signalled_again_and_told_stale, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(E11_signal_that_does_nothing_is_told_unconfirmed,
-					    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		broken_server_is_rolled_back_and_the_newer_pair_quarantined, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(rollback_that_does_not_heal_goes_forward_again, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(nothing_is_rolled_back_without_a_proof_before_the_swap,
-					    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(rollback_can_be_declined, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(no_swap_while_a_reload_is_under_way, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(window_closes_early_when_the_pair_is_adopted, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(signals_to_one_process_keep_their_interval, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(E14_a_secret_that_changes_all_the_time_is_coalesced,
-					    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(splay_waits_before_later_rotations_only, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(owed_signal_is_sent_after_a_restart, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(owed_signal_is_not_sent_when_the_leaf_is_served, set_up,
-					    tear_down),
-	    cmocka_unit_test_setup_teardown(owed_signal_is_sent_when_another_leaf_is_served, set_up,
-					    tear_down),
 	    cmocka_unit_test_setup_teardown(damaged_volume_is_written_again, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(lost_hand_is_caught_up_with, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(hand_lost_in_mid_publish_is_caught_up_with, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(full_volume_is_tried_again, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(budget_is_told_by_its_own_name, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(process_without_handler_is_told_and_not_tried_again,
-					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(fifty_pods_share_one_secret, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pod_that_goes_takes_its_record_along, set_up,
 					    tear_down),

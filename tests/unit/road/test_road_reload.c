@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When a process is signalled, and what waits for that.
+ */
+
+#include "tests/unit/road/scene.h"
+
+#include <signal.h>
+
+static void nothing_is_signalled_unless_asked(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->swaps, 2);
+	assert_int_equal(v->signals, 0);
+}
+
+static void no_swap_while_a_reload_is_under_way(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+	char rv[32];
+
+	s->w.server_reads_ms = 4000;
+	for (unsigned i = 1; i <= 40; i++) {
+		snprintf(rv, sizeof(rv), "%u", 200 + i);
+		world_put_pair(&s->w, "web", &s->pair[i % 5], rv);
+		world_turn(&s->w, 700);
+	}
+	world_turn(&s->w, 10000);
+	assert_false(s->w.torn);
+	assert_true(holds(v, &s->pair[0]));
+	assert_in_range(v->swaps, 4, 9);
+}
+
+static void window_closes_early_when_the_pair_is_adopted(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	for (unsigned i = 1; i <= 5; i++) {
+		char rv[32];
+
+		snprintf(rv, sizeof(rv), "%u", 200 + i);
+		world_put_pair(&s->w, "web", &s->pair[i], rv);
+		world_turn(&s->w, 2000);
+		assert_true(holds(v, &s->pair[i]));
+		assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	}
+}
+
+static void signals_to_one_process_keep_their_interval(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v =
+	    deliver_first(s, (const char *const[]){"secret=web", "reload=signal:HUP",
+						   "min-interval=30s", "settle=1s", NULL});
+	int64_t last;
+
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 100);
+	last = v->signal_ms;
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_turn(&s->w, 100000);
+	assert_true(holds(v, &s->pair[2]));
+	assert_true(v->signal_ms - last >= 30000);
+}
+
+static void E14_a_secret_that_changes_all_the_time_is_coalesced(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->signals = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		char rv[32];
+
+		snprintf(rv, sizeof(rv), "%u", 1000 + i);
+		world_put_pair(&s->w, "web", &s->pair[i % 6], rv);
+		world_turn(&s->w, 10);
+	}
+	world_turn(&s->w, 10000);
+	assert_in_range(v->signals, 5, 12);
+	assert_true(holds(v, &s->pair[999 % 6]));
+}
+
+static void splay_waits_before_later_rotations_only(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v;
+	int64_t start;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, (const char *const[]){"secret=web", "splay=10m", NULL});
+	world_turn(&s->w, 100);
+	v = world_volume(&s->w, 1);
+	assert_true(holds(v, &s->pair[0]));
+	start = s->w.clock.mono_ms;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 600000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_true(v->swap_ms > start);
+}
+
+static void owed_signal_is_sent_after_a_restart(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+
+	v->record.owed_signal = SIGHUP;
+	v->signals = 0;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, SIGNALLED);
+	world_turn(&s->w, 5000);
+	assert_int_equal(v->signals, 1);
+	assert_int_equal(v->record.owed_signal, 0);
+}
+
+static void owed_signal_is_not_sent_when_the_leaf_is_served(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->record.owed_signal = SIGHUP;
+	v->signals = 0;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->signals, 0);
+	assert_int_equal(v->record.owed_signal, 0);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
+static void owed_signal_is_sent_when_another_leaf_is_served(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	v->record.owed_signal = SIGHUP;
+	v->served = s->pair[3].leaf;
+	v->signals = 0;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->signals, 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
+static void process_without_handler_is_told_and_not_tried_again(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+	unsigned failed = world_count_events(&s->w, EVENT_RELOAD_FAILED);
+
+	v->signal_result = SIGNAL_NO_HANDLER;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(world_count_events(&s->w, EVENT_RELOAD_FAILED), failed + 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_DELIVERED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(nothing_is_signalled_unless_asked, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(no_swap_while_a_reload_is_under_way, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(window_closes_early_when_the_pair_is_adopted, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(signals_to_one_process_keep_their_interval, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(E14_a_secret_that_changes_all_the_time_is_coalesced,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(splay_waits_before_later_rotations_only, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(owed_signal_is_sent_after_a_restart, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(owed_signal_is_not_sent_when_the_leaf_is_served, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(owed_signal_is_sent_when_another_leaf_is_served, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(process_without_handler_is_told_and_not_tried_again,
+					    set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
