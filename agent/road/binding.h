@@ -104,6 +104,7 @@ struct supply {
 	struct gate_verdict verdict;
 	bool judged_ca, judged_temporary, judged_next; /* what else the verdict rests on */
 	bool reading;                                  /* a reread is under way */
+	bool told;                                     /* its bindings were, since it is watched */
 	char trouble[PROBLEM_SIZE];                    /* why it cannot be read; "" it can */
 	char high_uid[LIMIT_UID + 1];
 	char high_rv[LIMIT_RESOURCE_VERSION + 1]; /* the highest that was seen of this uid */

@@ -180,6 +180,7 @@ static void on_secret(void *arg, struct secret_object *secret)
 	struct err e;
 
 	s->reading = false;
+	s->told = true;
 	trouble_over(s);
 	if (!in_order(s, secret, was_read))
 		return;
@@ -202,6 +203,7 @@ static void on_absent(void *arg)
 	struct binding *b;
 
 	s->reading = false;
+	s->told = true;
 	trouble_over(s);
 	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "secret"));
 	LIST_FOREACH (b, &s->bindings, in_supply)
@@ -300,6 +302,8 @@ void supply_join(struct supply *s, struct binding *b)
 {
 	LIST_INSERT_HEAD(&s->bindings, b, in_supply);
 	b->supply = s;
+	/* What the others were told already comes once more. */
+	b->want = s->told;
 }
 
 void supply_leave(struct binding *b)

@@ -340,9 +340,22 @@ static void no_of_the_api_server_is_asked_about_again_when_its_time_is_over(void
 	assert_int_equal(world_state(&s->w, 1), BINDING_DELIVERED);
 }
 
+static void pod_that_joins_a_known_secret_gets_it(void **state)
+{
+	struct scene *s = *state;
+
+	(void)deliver_first(s, PLAIN);
+	world_pod(&s->w, 2, PLAIN);
+	world_turn(&s->w, 1000);
+	assert_true(holds(world_volume(&s->w, 2), &s->pair[0]));
+	assert_int_equal(world_state(&s->w, 2), BINDING_DELIVERED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(pod_that_joins_a_known_secret_gets_it, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(slow_answer_about_the_process_does_not_end_the_probes,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(rollback_that_fails_is_told_broken, set_up, tear_down),
