@@ -5,6 +5,7 @@
 #include "hand/payload.h"
 #include "report/counts.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #define GAP_FIRST_MS 50             /* nginx serves the new leaf 53 to 160 ms after its signal */
@@ -82,36 +83,44 @@ static void adopted(struct binding *b, int64_t not_after_s)
 	siblings_adopted(b);
 }
 
+/* The problem is the Event's first sentence. */
+static void tell(struct binding *b, enum event_reason reason, const char *advice, const char *fmt,
+		 ...) _printf_(4, 5);
+
+static void tell(struct binding *b, enum event_reason reason, const char *advice, const char *fmt,
+		 ...)
+{
+	char what[PROBLEM_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	if (binding_problem(b, "%s", what))
+		binding_event(b, reason, "%s. %s", what, advice);
+}
+
 static void tell_outcome(struct binding *b)
 {
 	unsigned port = b->spec.attributes.probe_port;
 
 	switch (b->last_result) {
 	case PROBE_SEEN:
-		if (binding_problem(b, "port %u serves another certificate", port))
-			binding_event(b, EVENT_STALE,
-				      "Port %u still serves another certificate than volume %s "
-				      "has. Does the server reload on this "
-				      "signal, and read these files?",
-				      port, b->spec.ref.name);
+		tell(b, EVENT_STALE, "Does the server reload on this signal, and read these files?",
+		     "Port %u still serves another certificate than volume %s has", port,
+		     b->spec.ref.name);
 		binding_set_state(b, BINDING_STALE);
 		break;
 	case PROBE_BROKEN:
-		if (binding_problem(b, "port %u takes connections, but no handshake succeeds",
-				    port))
-			binding_event(b, EVENT_BROKEN,
-				      "Port %u takes connections, but no TLS handshake succeeds. "
-				      "Look at the server's log.",
-				      port);
+		tell(b, EVENT_BROKEN, "Look at the server's log.",
+		     "Port %u takes connections, but no TLS handshake succeeds", port);
 		binding_set_state(b, BINDING_BROKEN);
 		break;
 	case PROBE_NO_CONNECTION:
-		if (binding_problem(b, "nobody answers at port %u", port))
-			binding_event(b, EVENT_RELOAD_UNCONFIRMED,
-				      "Nobody answers at port %u, so it is not known whether "
-				      "volume %s is served. Is the port right, and "
-				      "may the node connect to it?",
-				      port, b->spec.ref.name);
+		tell(b, EVENT_RELOAD_UNCONFIRMED,
+		     "Is the port right, and may the node connect to it?",
+		     "Nobody answers at port %u, so it is not known whether volume %s is served",
+		     port, b->spec.ref.name);
 		binding_set_state(b, BINDING_UNCONFIRMED);
 		break;
 	}
