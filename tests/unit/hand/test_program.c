@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* What the program certhup-hand is made of, seen from outside while it works. */
-#include "tests/lib/hands.h"
+#include "tests/lib/one_hand.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static struct hands h;
-
-static int set_up(void **state _unused_)
-{
-	hands_make(&h);
-	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	hands_remove(&h);
-	return 0;
-}
 
 /* What the hand has mapped: /proc/PID/maps as one text. */
 static char *maps_of(pid_t pid)

@@ -2,30 +2,10 @@
 #include "hand/server.h"
 
 #include "tests/lib/cgroups.h"
-#include "tests/lib/hands.h"
+#include "tests/lib/one_hand.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static struct hands h;
-
-static int set_up(void **state)
-{
-	(void)state;
-	hands_make(&h);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	hands_remove(&h);
-	return 0;
-}
 
 static enum err_kind publish_big(unsigned number, const char *namespace, uint8_t fill, unsigned rv)
 {

@@ -2,22 +2,18 @@
 #include "hand/server.h"
 
 #include "base/clock.h"
-#include "tests/lib/hands.h"
+#include "tests/lib/one_hand.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 /* Volumes that hold up whoever touches them: what the hand does to its other volumes meanwhile. */
 
@@ -27,27 +23,6 @@
 #else
 #define ENTRIES 1000000
 #endif
-
-static struct hands h;
-
-static int set_up(void **state)
-{
-	(void)state;
-	hands_make(&h);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	hands_remove(&h);
-	return 0;
-}
-
-static int64_t now_ms(void)
-{
-	return clock_mono_ms(clock_system());
-}
 
 /* A FUSE mount on the volume whose server never answers: it does not even read what it is asked.
  * The descriptor's close ends it. -1: there is no FUSE here. */
