@@ -134,7 +134,8 @@ MINOR ?=
 cluster := $(if $(MINOR),--minor $(MINOR))
 cluster-deps: deps
 	@tests/deps tests/cluster/packages.txt
-check-cluster: cluster-deps all ## the suite on a real Kubernetes, built and brought up here; MINOR=oldest; needs root
+check-cluster: cluster-deps ## the suite on a real Kubernetes, built and brought up here; MINOR=oldest; needs root
+	@$(MAKE) -s image ARCHES=$(shell dpkg --print-architecture)
 	@tests/cluster/run $(cluster) $(WORDS)
 cluster-up: cluster-deps ## bring that cluster up to work with it; CERTHUP_CLUSTER=NAME is another one
 	@tests/cluster/cluster up $(cluster)

@@ -9,7 +9,7 @@ import signal
 import time
 
 from lib import daemons, images, machine, pki, programs
-from lib.places import HOME, LOGS, NAME
+from lib.places import HOME, LOGS, NAME, ROOT
 
 READY_S = 120  # on 2 busy cores; 6 s where nothing else runs
 
@@ -89,11 +89,11 @@ def up(minor=""):
 
 def keep_logs():
     """The logs of a cluster that did not come up, where the next run's do not replace them."""
-    kept = f"/tmp/certhup-cluster-{NAME}-logs"
+    kept = f"{ROOT}/build/cluster/logs-{NAME}"
     shutil.rmtree(kept, ignore_errors=True)
     if os.path.isdir(LOGS):
         shutil.copytree(LOGS, kept)
-        print(f"cluster: its logs are kept in {kept}", flush=True)
+        print(f"cluster: its logs are kept in {os.path.relpath(kept, ROOT)}", flush=True)
 
 
 def down():

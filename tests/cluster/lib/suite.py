@@ -21,6 +21,7 @@ class Case(unittest.TestCase):
     """A test class. Each test has `seconds`, and namespaces of its own that go when it ends."""
 
     seconds = 300
+    outside = False  # True: its tests run on this machine, after the cluster is gone
 
     def run(self, result=None):
         self.namespaces = []
@@ -61,14 +62,16 @@ class Result(unittest.TestResult):
 
     def startTest(self, test):
         super().startTest(test)
-        self.start, self.word = time.monotonic(), "ok"
-        print(f"     {name_of(test)} ...", flush=True) if sys.stdout.isatty() else None
+        self.start, self.word = time.monotonic(), "cut"
 
     def stopTest(self, test):
         super().stopTest(test)
         print(f"{self.word:4} {name_of(test)} ({time.monotonic() - self.start:.1f} s)", flush=True)
         self.passed += self.word == "ok"
         self.failed += self.word == "FAIL"
+
+    def addSuccess(self, test):
+        self.word = "ok"
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -77,6 +80,12 @@ class Result(unittest.TestResult):
     def addError(self, test, err):
         super().addError(test, err)
         self._broken(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            print(f"     in {subtest._subDescription()}")  # pylint: disable=protected-access # its only name
+            self._broken(test, err)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
@@ -111,28 +120,41 @@ class Result(unittest.TestResult):
             print(f"     | ... {len(lines) - DUMP_LINES} more lines in {os.path.relpath(path, ROOT)}", flush=True)
 
 
-def tests(words):
-    """All tests whose name holds every word, in the order of their names."""
+    def counts(self):
+        return {"passed": self.passed, "failed": self.failed, "skips": self.skips}
+
+    def add(self, counts):
+        """What another process counted."""
+        self.passed, self.failed = self.passed + counts["passed"], self.failed + counts["failed"]
+        self.skips = counts["skips"] + self.skips
+
+    def note(self, name, faults):
+        """A test that is none of unittest's."""
+        print(*[f"{'FAIL' if faults else 'ok':4} {name}", *[f"     {fault}" for fault in faults]], sep="\n", flush=True)
+        self.passed, self.failed = self.passed + (not faults), self.failed + bool(faults)
+
+    def close(self):
+        """The closing lines; returns the exit status."""
+        print(*[f"SKIP {skip}" for skip in self.skips], f"\n{self.passed} passed, {self.failed} failed", sep="\n", flush=True)
+        return 0 if self.failed == 0 and self.passed else 1
+
+
+def tests(words, outside=None):
+    """All tests whose name holds every word, in the order of their names; those of one side, or both."""
     sys.path.insert(0, os.path.join(ROOT, "tests/cluster/suite"))
     found, todo = [], [unittest.defaultTestLoader.discover(os.path.join(ROOT, "tests/cluster/suite"))]
     while todo:
         thing = todo.pop(0)
         if isinstance(thing, unittest.TestSuite):
             todo = list(thing) + todo
-        elif not isinstance(thing, Case) or all(w in name_of(thing) for w in words):
-            found.append(thing)  # a module that cannot be imported is there too, as a test that fails
+        elif not isinstance(thing, Case):
+            found += [thing] if not outside else []  # a module that cannot be imported: a test that fails
+        elif outside in (None, thing.outside) and all(w in name_of(thing) for w in words):
+            found.append(thing)
     return found
 
 
-def run(words):
-    """Runs the tests; returns the exit status. The closing lines name each skip and count."""
-    chosen = tests(words)
-    if not chosen:
-        print(f"check-cluster: no test's name holds {' '.join(words)}", file=sys.stderr)
-        return 2
+def run(words, outside):
     result = Result()
-    unittest.TestSuite(chosen).run(result)
-    for skip in result.skips:
-        print(f"SKIP {skip}")
-    print(f"\n{result.passed} passed, {result.failed} failed", flush=True)
-    return 0 if result.failed == 0 and result.passed else 1
+    unittest.TestSuite(tests(words, outside)).run(result)
+    return result

@@ -3,7 +3,6 @@
 
 import base64
 import hashlib
-import os
 import socket
 import ssl
 
@@ -29,16 +28,8 @@ MUTUAL = "ssl_client_certificate /tls/ca.crt; ssl_verify_client on;"
 def nginx_image():
     tree = images.Tree()
     tree.program("/usr/sbin/nginx")
-    tree.directory("var/log/nginx")
+    tree.folder("var/log/nginx")
     return images.pack("nginx:1", tree, ["/usr/sbin/nginx", "-c", "/etc/nginx/nginx.conf", "-e", "stderr"])
-
-
-def certhup_image():
-    """Both programs of build/release, and what they link."""
-    tree = images.Tree()
-    for name in ("certhup", "certhup-hand"):
-        tree.program(os.path.join(images.ROOT, "build/release", name), f"usr/bin/{name}")
-    return images.pack("certhup:test", tree, ["/usr/bin/certhup"])
 
 
 def nginx(namespace, name="web", volume=None, annotations=None, mutual=False, **spec):
