@@ -17,9 +17,8 @@ CPPFLAGS_ALL += -isystem $(LIBCURL)/include -isystem $(SYSROOT)/root/usr/include
 CFLAGS_$(BUILD) := $(CFLAGS_release) --sysroot=$(SYSROOT)/root -B$(debian_libs) -ffile-prefix-map=$(CURDIR)=. \
 	-ffile-prefix-map=$(SYSROOT)/root= -ffile-prefix-map=$(LIBCURL)=libcurl
 # Every call of free and realloc goes to wipe.c, those of the libraries and of libc itself too.
-# The warnings of the linker that are turned off say that libc may load modules for names: it needs none for files and dns.
-LDFLAGS_$(BUILD) = -L$(LIBCURL)/lib -L$(debian_libs) -Wl,--no-warnings,--gc-sections,--wrap=free,--wrap=realloc,-Map=$@.map
-$(O)/agent/base/wipe.o: CPPFLAGS += -Dfree=__wrap_free -Drealloc=__wrap_realloc
+LDFLAGS_$(BUILD) = -L$(LIBCURL)/lib -L$(debian_libs) -Wl,--gc-sections,--wrap=free,--wrap=realloc,-Map=$@.map
+$(O)/agent/base/wipe.o: CPPFLAGS_ALL += -Dfree=__wrap_free -Drealloc=__wrap_realloc
 hand_libs := -Wl,--start-group $(hand_libs) -Wl,--end-group
 head_libs := -Wl,--start-group $(head_libs) -lnghttp2 -Wl,--end-group
 endif
