@@ -77,7 +77,7 @@ static _Noreturn void run(const struct target_plan *plan, const int *controls)
 		sigaction(signals[i], &action, NULL);
 	become(plan->comm, plan->cgroup);
 	for (unsigned i = 1; i <= plan->workers && i <= TARGET_WORKERS; i++) {
-		pid_t worker = (pid_t)syscall(SYS_fork);
+		pid_t worker = _Fork();
 
 		if (worker < 0)
 			_exit(1);
