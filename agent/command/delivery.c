@@ -98,6 +98,15 @@ void delivery_ask(struct delivery *d)
 		log_warn("secret.unreadable", L_ERR(&e));
 }
 
+/* Our own right is all there is: nobody else is asked about. */
+static int start_no_review(void *arg _unused_, const struct road_question *question _unused_,
+			   void (*done)(void *done_arg, bool allowed, const struct err *e) _unused_,
+			   void *done_arg _unused_, struct road_review **ret _unused_,
+			   struct err *e)
+{
+	return err_set(e, ERR_INVALID, "no account is asked about");
+}
+
 /* Where the node agent would post an Event, a line is logged. */
 static void tell(void *arg, const struct event_object *about _unused_, enum event_reason reason,
 		 const char *note)
@@ -228,6 +237,7 @@ int delivery_new(struct loop *loop, const struct delivery_options *options,
 	d->ports.loop = loop;
 	d->ops = *ports_ops();
 	d->ops.secret_open = secret_open;
+	d->ops.review_start = start_no_review;
 	d->ops.event = tell;
 	d->events = *events;
 	memcpy(d->secret, options->attributes->secret, sizeof(d->secret));

@@ -186,8 +186,9 @@ static int make_road(struct node *n, struct err *e)
 
 static int listen_everywhere(struct node *n, struct err *e)
 {
-	static const struct page_callbacks callbacks = {.is_ready = is_ready,
-							.before_metrics = before_metrics};
+	const struct page_callbacks callbacks = {.is_ready = is_ready,
+						 .before_metrics = before_metrics,
+						 .health_only = n->options.health_only};
 	const char *metrics =
 	    n->options.metrics_listen ? n->options.metrics_listen : NODE_METRICS_LISTEN;
 	const char *status =

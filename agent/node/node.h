@@ -23,6 +23,7 @@ struct node_options {
 	uint32_t
 	    hand_uid; /* the only uid of a hand on hand_socket that is spoken to; (uint32_t)-1: any */
 	const char *status_socket;                    /* NULL: NODE_STATUS_SOCKET; "": none */
+	bool health_only;                             /* no /metrics there */
 	const char *metrics_listen;                   /* NULL: NODE_METRICS_LISTEN; "": none */
 	int watch_timeout_min_s, watch_timeout_max_s; /* 0: LIMIT_WATCH_TIMEOUT_* */
 	int64_t default_splay_ms;                     /* what a pod does not say */

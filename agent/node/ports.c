@@ -26,7 +26,14 @@ static int secret_open(void *arg, const char *namespace_, const char *name,
 static void on_review(void *arg, const struct k8s_answer *answer, const struct err *e)
 {
 	struct road_review *r = arg;
+	struct err unknown;
 
+	/* Who we are was not believed: that says nothing about rights. */
+	if (e && answer->code == 401) {
+		unknown = *e;
+		unknown.kind = ERR_UNAVAILABLE;
+		e = &unknown;
+	}
 	r->done(r->arg, !e && json_bool(json_at(answer->object, "status", "allowed", NULL), false),
 		e);
 }

@@ -30,6 +30,7 @@ struct event_object {
 	X(SECRET_NOT_FOUND, "SecretNotFound", "Wait", true)                                        \
 	X(SECRET_NOT_ALLOWED, "SecretNotAllowed", "Keep", true)                                    \
 	X(SECRET_UNREADABLE, "SecretUnreadable", "Wait", true)                                     \
+	X(NAMESPACE_NOT_COVERED, "NamespaceNotCovered", "Wait", true)                              \
 	X(RV_RESET, "ResourceVersionReset", "Publish", true)                                       \
 	X(INVALID_ANNOTATION, "InvalidAnnotation", "Ignore", true)                                 \
 	X(NOT_MEMORY_BACKED, "NotMemoryBacked", "Ignore", true)                                    \

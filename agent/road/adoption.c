@@ -118,7 +118,8 @@ static void tell_outcome(struct binding *b)
 		break;
 	case PROBE_NO_CONNECTION:
 		tell(b, EVENT_RELOAD_UNCONFIRMED,
-		     "Is the port right, and may the node connect to it?",
+		     "Is the port right, and does a NetworkPolicy keep certhup's probes out? "
+		     "docs/rights.md has the policy certhup-probes that lets them in.",
 		     "Nobody answers at port %u, so it is not known whether volume %s is served",
 		     port, b->spec.ref.name);
 		binding_set_state(b, BINDING_UNCONFIRMED);

@@ -106,6 +106,8 @@ struct supply {
 	bool reading;                                  /* a reread is under way */
 	bool told;                                     /* its bindings were, since it is watched */
 	char trouble[PROBLEM_SIZE];                    /* why it cannot be read; "" it can */
+	struct road_review *cover; /* under way: have we any right in its namespace? */
+	struct err *denied;        /* meanwhile: what is told if we have; owned */
 	char high_uid[LIMIT_UID + 1];
 	char high_rv[LIMIT_RESOURCE_VERSION + 1]; /* the highest that was seen of this uid */
 	int64_t low_ms;                           /* a lower one was read once, then; -1 none */
@@ -220,7 +222,6 @@ void binding_watch_damage(struct binding *b);
 /* offer.c: from a judged Secret to the swap. */
 void binding_offer(struct binding *b, const struct offer *offer);
 void binding_absent(struct binding *b);
-void binding_trouble(struct binding *b, const struct err *e);
 /* The pod's account may not get the Secret (e NULL), or could not be asked about; until_ms: when it is asked again. */
 void binding_denied(struct binding *b, int64_t until_ms, const struct err *e);
 /* Something that held it back may be over: reads again what is wanted. */
@@ -243,6 +244,12 @@ void supply_hold(struct supply *s, const struct secret_object *secret); /* until
 void supply_release(struct supply *s);
 /* Offers what is held to one binding; false: nothing is held. */
 bool supply_offer_held(struct supply *s, struct binding *b);
+
+/* trouble.c: the Secret cannot be read; each binding is told once, until it is over. */
+void trouble_tell(struct supply *s, const struct err *e);
+void trouble_over(struct supply *s);
+void trouble_forget(struct supply *s);
+void trouble_count(const struct road *r);
 
 /* right.c: true when it may now; else a review is under way, or a no holds, and binding_go_on follows when that changes. */
 enum right_answer {

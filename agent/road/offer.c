@@ -118,15 +118,6 @@ void binding_absent(struct binding *b)
 				      "in certhup.io/volumes.");
 }
 
-void binding_trouble(struct binding *b, const struct err *e)
-{
-	if (b->trouble_told ||
-	    (e->kind != ERR_DENIED && e->kind != ERR_INVALID && e->kind != ERR_EXHAUSTED))
-		return;
-	b->trouble_told = true;
-	binding_event(b, EVENT_SECRET_UNREADABLE, "%.900s", e->message);
-}
-
 static void count_latency(const struct binding *b, int64_t renamed_ms)
 {
 	if (b->news_ms >= 0 && !b->asked_to_wait && renamed_ms >= b->news_ms)

@@ -8,37 +8,6 @@
 
 #include <string.h>
 
-static void count_watches(const struct road *r)
-{
-	const struct supply *s;
-	size_t up = 0;
-
-	LIST_FOREACH (s, &r->supplies, in_road)
-		up += !s->trouble[0];
-	metric_set(&count_watch_up, r->supply_count ? (double)up / (double)r->supply_count : 1,
-		   M_LABELS("secrets"));
-}
-
-static void tell_trouble(struct supply *s, const struct err *e)
-{
-	struct binding *b;
-
-	snprintf(s->trouble, sizeof(s->trouble), "%.300s", e->message);
-	count_watches(s->road);
-	LIST_FOREACH (b, &s->bindings, in_supply)
-		binding_trouble(b, e);
-}
-
-static void trouble_over(struct supply *s)
-{
-	struct binding *b;
-
-	s->trouble[0] = '\0';
-	count_watches(s->road);
-	LIST_FOREACH (b, &s->bindings, in_supply)
-		b->trouble_told = false;
-}
-
 static bool depends_on_time(const struct gate_verdict *v, int64_t wall_s)
 {
 	return v->reason == REASON_EXPIRED || v->reason == REASON_NOT_YET_VALID ||
@@ -186,7 +155,7 @@ static void on_secret(void *arg, struct secret_object *secret)
 		return;
 	if (judge(s, secret, &e) < 0) {
 		err_add(&e, "Secret %s/%s", s->namespace_, s->name);
-		tell_trouble(s, &e);
+		trouble_tell(s, &e);
 		return;
 	}
 	count_dates(s);
@@ -217,7 +186,7 @@ static void on_trouble(void *arg, const struct err *e)
 
 	s->reading = false;
 	if (e) {
-		tell_trouble(s, e);
+		trouble_tell(s, e);
 		return;
 	}
 	trouble_over(s);
@@ -257,6 +226,7 @@ static void supply_free(struct supply *s)
 		ops->secret_close(s->source);
 	if (s->timer)
 		ops->timer_free(s->timer);
+	trouble_forget(s);
 	drop_held(s);
 	supply_count_volumes(s);
 	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "secret"));
@@ -320,7 +290,7 @@ void supply_leave(struct binding *b)
 	}
 	LIST_REMOVE(s, in_road);
 	s->road->supply_count--;
-	count_watches(s->road);
+	trouble_count(s->road);
 	supply_free(s);
 }
 
@@ -334,7 +304,7 @@ void supply_read_again(struct supply *s)
 	if (s->road->ops->secret_reread(s->source, &e) < 0) {
 		s->reading = false;
 		err_add(&e, "read Secret %s/%s again", s->namespace_, s->name);
-		tell_trouble(s, &e);
+		trouble_tell(s, &e);
 	}
 }
 

@@ -72,7 +72,8 @@ struct world {
 	bool hand_away;
 	struct err refuse_adopt; /* ADOPT answers this while its kind is set */
 	unsigned reviews;
-	int64_t review_ms; /* how long one takes */
+	int64_t review_ms;         /* how long one takes */
+	struct err refuse_reviews; /* they fail so while its kind is set */
 	uint32_t random;
 	int64_t handshake_ms;           /* how long a probe takes */
 	int64_t hand_ms[HAND_OPS];      /* how long the hand takes for each operation */

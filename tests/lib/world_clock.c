@@ -75,7 +75,8 @@ static void answer(struct world *w, struct world_job *j)
 		world_hand_answer(w, j);
 	} else if (j->kind == JOB_REVIEW) {
 		w->reviews++;
-		j->review_done(j->arg, !w->deny, NULL);
+		j->review_done(j->arg, !w->deny && !w->refuse_reviews.kind,
+			       w->refuse_reviews.kind ? &w->refuse_reviews : NULL);
 	} else {
 		j->probe_done(j->arg, &j->seen);
 	}

@@ -62,6 +62,10 @@ static const char *const examples[EVENT_REASONS_COUNT] = {
 	"Secret's annotation certhup.io/allow-service-accounts. The volume stays empty.",
     [EVENT_SECRET_UNREADABLE] = "Secret default/web-tls: ...: allow get and watch on it by a Role, "
 				"or see docs/troubleshooting.md",
+    [EVENT_NAMESPACE_NOT_COVERED] =
+	"certhup has no right in namespace default, so Secret web-tls is not delivered to volume "
+	"tls: add the namespace to rbac.namespaces of the chart, or bind a Role with get and watch "
+	"on secrets and create on localsubjectaccessreviews to certhup's account.",
     [EVENT_RV_RESET] = "Secret web-tls has resourceVersion 12, lower than before, in two reads 10 "
 		       "s apart: the API "
 		       "server's data was restored, and it is taken as it is now.",
@@ -96,7 +100,8 @@ static const char *const examples[EVENT_REASONS_COUNT] = {
 			    "it; use another signal, or reload: none",
     [EVENT_RELOAD_UNCONFIRMED] =
 	"Nobody answers at port 8443, so it is not known whether volume tls is served. Is the port "
-	"right, and may the node connect to it?",
+	"right, and does a NetworkPolicy keep certhup's probes out? docs/rights.md has the policy "
+	"certhup-probes that lets them in.",
     [EVENT_ADOPTED] = "The server on port 8443 serves the certificate of volume tls",
     [EVENT_STALE] =
 	"Port 8443 still serves another certificate than volume tls has. Does the server reload on "

@@ -170,12 +170,54 @@ static void trouble_of_the_source_is_shown_while_it_lasts(void **state)
 	err_set(&e, ERR_DENIED, "may not watch it");
 	world_trouble(&s->w, "web", &e);
 	world_trouble(&s->w, "web", &e);
+	world_turn(&s->w, 1000);
 	assert_string_equal(world_problem(&s->w, 1), "may not watch it");
 	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_UNREADABLE), 1);
 	assert_true(metric_value(&count_watch_up, M_LABELS("secrets")) == 0);
 	world_trouble(&s->w, "web", NULL);
 	assert_string_equal(world_problem(&s->w, 1), "");
 	assert_true(metric_value(&count_watch_up, M_LABELS("secrets")) == 1);
+}
+
+static void namespace_without_any_right_of_ours_is_told(void **state)
+{
+	struct scene *s = *state;
+	struct err e;
+
+	(void)deliver_first(s, PLAIN);
+	err_set(&e, ERR_DENIED, "may not watch it");
+	err_set(&s->w.refuse_reviews, ERR_DENIED, "may not ask");
+	world_trouble(&s->w, "web", &e);
+	world_turn(&s->w, 1000);
+	world_trouble(&s->w, "web", &e);
+	world_turn(&s->w, 1000);
+	assert_int_equal(world_count_events(&s->w, EVENT_NAMESPACE_NOT_COVERED), 1);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_UNREADABLE), 0);
+	/* Mended, and broken again: that is news. */
+	world_trouble(&s->w, "web", NULL);
+	err_clear(&s->w.refuse_reviews);
+	world_trouble(&s->w, "web", &e);
+	world_turn(&s->w, 1000);
+	assert_int_equal(world_count_events(&s->w, EVENT_NAMESPACE_NOT_COVERED), 1);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_UNREADABLE), 1);
+}
+
+static void question_about_a_namespace_ends_with_what_it_is_about(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+	struct err e;
+
+	s->w.review_ms = 5000;
+	err_set(&e, ERR_DENIED, "may not watch it");
+	world_trouble(&s->w, "web", &e);
+	world_trouble(&s->w, "web", NULL);
+	world_turn(&s->w, 10000);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_UNREADABLE), 0);
+	world_trouble(&s->w, "web", &e);
+	road_pod_gone(s->w.road, v->ref.pod_uid);
+	world_turn(&s->w, 10000);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_UNREADABLE), 0);
 }
 
 static void pair_that_begins_later_is_published_then(void **state)
@@ -368,6 +410,10 @@ int main(void)
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(trouble_of_the_source_is_shown_while_it_lasts, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(namespace_without_any_right_of_ours_is_told, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(question_about_a_namespace_ends_with_what_it_is_about,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pair_that_begins_later_is_published_then, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(oldest_file_among_the_pods_is_counted, set_up,
