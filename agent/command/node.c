@@ -22,6 +22,7 @@ struct settings {
 	const char *kubelet_root, *driver, *cgroup_root, *hand, *hand_socket;
 	int64_t hand_uid;
 	const char *status_socket, *metrics_listen;
+	bool health_only;
 	int64_t watch_timeout_ms;
 	int64_t default_splay_ms, default_settle_ms, default_min_interval_ms;
 	int64_t uid, gid;
@@ -75,6 +76,7 @@ static const struct option options[] = {
     TEXT("metrics-listen", metrics_listen, "ADDRESS",
 	 "Where /metrics, /healthz and /readyz are; empty for none",
 	 .otherwise = NODE_METRICS_LISTEN, .accepts = word_is_listen, .right = WORD_LISTEN_RIGHT),
+    BOOL("health-only", health_only, "No /metrics there: /healthz and /readyz alone"),
     DURATION("watch-timeout", watch_timeout_ms,
 	     "Longest life of a watch; it ends at a random time in the second half", "1h",
 	     24 * 60 * MINUTE_MS),
@@ -129,6 +131,7 @@ static struct node_options node_options(const struct settings *s, const char *co
 	    .hand_uid = (uint32_t)s->hand_uid,
 	    .status_socket = s->status_socket,
 	    .metrics_listen = s->metrics_listen,
+	    .health_only = s->health_only,
 	    .watch_timeout_min_s = timeout_s > 1 ? timeout_s / 2 : 1,
 	    .watch_timeout_max_s = timeout_s > 1 ? timeout_s : 1,
 	    .default_splay_ms = s->default_splay_ms,

@@ -117,7 +117,8 @@ static void on_blind(void *arg, const struct err *e)
 
 static int start(struct sidecar *c, const struct settings *s, struct err *e)
 {
-	static const struct page_callbacks callbacks = {is_ready, is_started, NULL};
+	static const struct page_callbacks callbacks = {.is_ready = is_ready,
+							.is_started = is_started};
 	static const struct quit_events events = {on_ended, on_blind};
 	const struct quit_options quit = {.container = s->quit_with,
 					  .pod = s->pod_name,

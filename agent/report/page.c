@@ -54,7 +54,7 @@ static int answer(void *arg, const char *path, struct buf *body, const char **re
 {
 	struct page *p = arg;
 
-	if (strcmp(path, "/metrics") == 0)
+	if (strcmp(path, "/metrics") == 0 && !p->callbacks.health_only)
 		return metrics(p, body, ret_content_type);
 	if (strcmp(path, "/healthz") == 0)
 		return say(body, 200, "ok");
@@ -62,6 +62,8 @@ static int answer(void *arg, const char *path, struct buf *body, const char **re
 		return ready(p, body);
 	if (strcmp(path, "/startupz") == 0 && p->callbacks.is_started)
 		return started(p, body);
+	if (p->callbacks.health_only)
+		return say(body, 404, "try /healthz or /readyz: /metrics is switched off");
 	return say(body, 404,
 		   p->callbacks.is_started ? "try /metrics, /healthz, /readyz or /startupz"
 					   : "try /metrics, /healthz or /readyz");

@@ -18,6 +18,8 @@ struct page_callbacks {
 	bool (*is_started)(void *arg);
 	/* Sets what is only known now, before /metrics is written. NULL: nothing. */
 	void (*before_metrics)(void *arg);
+	/* There is no /metrics. */
+	bool health_only;
 };
 
 /* listen as event/http.h has it. /healthz answers 200 as long as the loop turns: it never depends on the API server. */

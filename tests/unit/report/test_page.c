@@ -130,6 +130,17 @@ static void other_paths_are_not_found_and_say_which_are_there(void **state _unus
 	scene_close(&s);
 }
 
+static void metrics_can_be_switched_off(void **state _unused_)
+{
+	const struct page_callbacks callbacks = {.health_only = true};
+	struct scene s;
+
+	scene_open(&s, &callbacks);
+	assert_says(&s, "/metrics", 404, "try /healthz or /readyz: /metrics is switched off\n");
+	assert_says(&s, "/healthz", 200, "ok\n");
+	scene_close(&s);
+}
+
 static void metrics_are_those_of_now(void **state _unused_)
 {
 	const struct page_callbacks callbacks = {.before_metrics = before_metrics};
@@ -254,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(readiness_says_why_not),
 	    cmocka_unit_test(start_up_is_a_page_only_where_it_is_known),
 	    cmocka_unit_test(other_paths_are_not_found_and_say_which_are_there),
+	    cmocka_unit_test(metrics_can_be_switched_off),
 	    cmocka_unit_test(metrics_are_those_of_now),
 	    cmocka_unit_test(promtool_has_nothing_to_say),
 	    cmocka_unit_test(G7_hostile_names_make_no_line_of_their_own),
