@@ -63,26 +63,32 @@ static const struct json *member(const struct json *j, const char *key)
 	return out(value);
 }
 
-const struct json *json_at(const struct json *j, ...)
+/* Member by member, to the NULL. */
+static const struct json *descend(const struct json *j, va_list keys)
 {
 	const char *key;
+
+	while (j && (key = va_arg(keys, const char *)))
+		j = member(j, key);
+	return j;
+}
+
+const struct json *json_at(const struct json *j, ...)
+{
 	va_list keys;
 
 	va_start(keys, j);
-	while (j && (key = va_arg(keys, const char *)))
-		j = member(j, key);
+	j = descend(j, keys);
 	va_end(keys);
 	return j;
 }
 
 const char *json_text(const struct json *j, ...)
 {
-	const char *key;
 	va_list keys;
 
 	va_start(keys, j);
-	while (j && (key = va_arg(keys, const char *)))
-		j = member(j, key);
+	j = descend(j, keys);
 	va_end(keys);
 	return json_string(j);
 }

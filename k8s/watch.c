@@ -158,7 +158,7 @@ void watch_retry(struct k8s_watch *w, const struct err *e, int code, int64_t ret
 	(void)!tell_state(w, &state);
 }
 
-int64_t watch_pause_after(struct k8s_watch *w, const struct stream_end *end)
+bool watch_may_hurry(struct k8s_watch *w, const struct stream_end *end)
 {
 	bool changed = false;
 	struct err e;
@@ -166,20 +166,27 @@ int64_t watch_pause_after(struct k8s_watch *w, const struct stream_end *end)
 	w->fresh = end->code == 401;
 	switch (end->how) {
 	case STREAM_DONE:
-		return 0;
+		return true;
 	case STREAM_BROKEN:
 		/* One that breaks again and again waits. */
-		return loop_now(w->client->loop) - w->opened_ms >= SECOND_MS ? 0 : -1;
+		return loop_now(w->client->loop) - w->opened_ms >= SECOND_MS;
 	case STREAM_REFUSED:
-		if (end->code == 401 &&
-		    credential_refresh(&w->client->config->token, true, &changed, &e) == 0 &&
-		    changed)
-			return 0;
-		return -1;
+		return end->code == 401 &&
+		       credential_refresh(&w->client->config->token, true, &changed, &e) == 0 &&
+		       changed;
 	case STREAM_SHORT:
 	case STREAM_ERROR:
 	case STREAM_SILENT:
 	default:
-		return -1;
+		return false;
 	}
+}
+
+void watch_open_again(struct k8s_watch *w, const struct stream_end *end,
+		      void (*later)(struct k8s_watch *w))
+{
+	if (watch_may_hurry(w, end))
+		stream_open(w);
+	else
+		watch_retry(w, &end->e, end->code, end->retry_after_ms, later);
 }

@@ -87,9 +87,13 @@ bool watch_tell_up(struct k8s_watch *w) _must_check_; /* nothing when it was up 
 void watch_retry(struct k8s_watch *w, const struct err *e, int code, int64_t retry_after_ms,
 		 void (*due)(struct k8s_watch *w));
 
-/* How long to wait before an opening that follows such an end; 0: at once, -1: by the backoff. Reads
- * the token again after a 401. */
-int64_t watch_pause_after(struct k8s_watch *w, const struct stream_end *end);
+/* Whether the opening that follows such an end comes at once, not by the backoff. Reads the token again
+ * after a 401. */
+bool watch_may_hurry(struct k8s_watch *w, const struct stream_end *end);
+
+/* Opens the stream at once where it may; else says that it is not up, and calls `later` by the backoff. */
+void watch_open_again(struct k8s_watch *w, const struct stream_end *end,
+		      void (*later)(struct k8s_watch *w));
 
 /* Opens the stream: at once, or when fewer others are opening. */
 void stream_open(struct k8s_watch *w);

@@ -175,7 +175,7 @@ static void list_failed(struct list_watch *l, const struct k8s_answer *answer, c
 		list(l);
 		return;
 	}
-	if (answer->code == 401 && watch_pause_after(&l->base, &end) == 0) {
+	if (answer->code == 401 && watch_may_hurry(&l->base, &end)) {
 		list(l);
 		return;
 	}
@@ -271,16 +271,11 @@ static bool may_go_on(const struct stream_end *end)
 static void on_end(struct k8s_watch *w, const struct stream_end *end)
 {
 	struct list_watch *l = own(w);
-	int64_t pause = watch_pause_after(w, end);
 
 	loop_timer_stop(w->timer);
 	if (end->too_large_rv)
 		l->from = FROM_STORE;
-	if (pause == 0)
-		stream_open(w);
-	else
-		watch_retry(w, &end->e, end->code, end->retry_after_ms,
-			    may_go_on(end) ? stream_open : relist_due);
+	watch_open_again(w, end, may_go_on(end) ? stream_open : relist_due);
 }
 
 static int write_query(struct k8s_watch *w, struct buf *b, struct err *e)

@@ -209,7 +209,6 @@ static void on_event(struct k8s_watch *w, const char *type, const struct json *o
 static void on_end(struct k8s_watch *w, const struct stream_end *end)
 {
 	struct object_watch *o = own(w);
-	int64_t pause;
 
 	loop_timer_stop(w->timer);
 	if (!o->forced)
@@ -221,11 +220,7 @@ static void on_end(struct k8s_watch *w, const struct stream_end *end)
 			ask(o);
 		return;
 	}
-	pause = watch_pause_after(w, end);
-	if (pause == 0)
-		stream_open(w);
-	else
-		watch_retry(w, &end->e, end->code, end->retry_after_ms, stream_open);
+	watch_open_again(w, end, stream_open);
 }
 
 static int write_query(struct k8s_watch *w, struct buf *b, struct err *e)
