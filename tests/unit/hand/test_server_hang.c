@@ -131,12 +131,12 @@ static int64_t pace(void)
 	return race_of(1);
 }
 
-/* Nobody is later than alone by more than a second, or than twice its pace where that is slow. */
+/* Who is held up waits for the deadline of the operation that hangs; a busy machine costs less. */
 static void in_time(int64_t took_ms, int64_t alone_ms)
 {
 	print_message("%d volumes: alone in %lld ms, now in %lld ms\n", OTHERS, (long long)alone_ms,
 		      (long long)took_ms);
-	assert_true(took_ms - alone_ms < (alone_ms > SECOND_MS ? alone_ms : SECOND_MS));
+	assert_true(took_ms - alone_ms < LIMIT_HAND_OPERATION_MS / 3);
 }
 
 static void A16_hung_volume_and_one_of_a_million_entries_hold_nobody_up(void **state)
