@@ -3,14 +3,10 @@
  * The writer in a directory that a pod can write, and did: links that lead out, and things that
  * block, at every name of ours.
  */
-#include "base/clock.h"
-#include "tests/lib/decoy.h"
-#include "tests/lib/one_subject.h"
+#include "tests/lib/one_hostile_subject.h"
 #include "volume/read.h"
 #include "volume/writer.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
@@ -18,40 +14,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
-
-#include <cmocka.h>
-
-static struct decoy decoy;
-
-static int set_up_here(void **state)
-{
-	decoy_make(&decoy);
-	return set_up(state);
-}
-
-static int tear_down_here(void **state)
-{
-	tear_down(state);
-	decoy_untouched(&decoy);
-	decoy_remove(&decoy);
-	return 0;
-}
-
-/* Does it within a second, or the test ends. */
-static void in_time(void (*fn)(int n), int n)
-{
-	int64_t start = clock_mono_ms(clock_system());
-
-	alarm(20);
-	fn(n);
-	alarm(0);
-	assert_true(clock_mono_ms(clock_system()) - start < SECOND_MS);
-}
-
-static void published(int n)
-{
-	subject_published(&s, n);
-}
 
 static bool verified(int n)
 {

@@ -3,56 +3,18 @@
  * The writer while its pod swaps things: between any two of its system calls, in a race, and with the
  * whole directory.
  */
-#include "base/clock.h"
-#include "tests/lib/decoy.h"
-#include "tests/lib/one_subject.h"
+#include "tests/lib/one_hostile_subject.h"
 #include "tests/lib/trace.h"
 #include "volume/writer.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
-
-static struct decoy decoy;
-
-static int set_up_here(void **state)
-{
-	decoy_make(&decoy);
-	return set_up(state);
-}
-
-static int tear_down_here(void **state)
-{
-	tear_down(state);
-	decoy_untouched(&decoy);
-	decoy_remove(&decoy);
-	return 0;
-}
-
-/* Does it within a second, or the test ends. */
-static void in_time(void (*fn)(int n), int n)
-{
-	int64_t start = clock_mono_ms(clock_system());
-
-	alarm(20);
-	fn(n);
-	alarm(0);
-	assert_true(clock_mono_ms(clock_system()) - start < SECOND_MS);
-}
-
-static void published(int n)
-{
-	subject_published(&s, n);
-}
 
 /* --- between any two system calls --- */
 
