@@ -116,11 +116,21 @@ def pause():
     return pack("pause:1", tree, ["/pause"])
 
 
-def certhup():
-    """The path and the name of the image that `make image` wrote for this machine's processor."""
+def certhup_archive():
+    """The image that `make image` wrote for this machine's processor."""
     path = f"{ROOT}/build/image/certhup-{ARCH}.oci.tar"
     if not os.path.exists(path):
         raise machine.Failed(f"the image is missing: `make image ARCHES={ARCH}`")
+    return path
+
+
+def load_certhup():
+    """Gives the node certhup's image by the name that the chart has for it; returns that name."""
+    path = certhup_archive()
+    load(path)
     with tarfile.open(path) as tar:
-        top = json.load(tar.extractfile("index.json"))["manifests"][0]
-    return path, top["annotations"]["io.containerd.image.name"]
+        built = json.load(tar.extractfile("index.json"))["manifests"][0]["annotations"]["io.containerd.image.name"]
+    name = "localhost/certhup:" + built.rpartition(":")[2]
+    if name != built:
+        machine.run(["ctr", "-n", "k8s.io", "images", "tag", "--force", built, name], capture_output=True)
+    return name

@@ -84,6 +84,18 @@ def events(namespace, reason=None, about=None):
     return [e for e in found if reason in (None, e["reason"]) and about in (None, e["regarding"].get("name"))]
 
 
+def may_get(namespace, *secrets, account="default"):
+    """Gives a ServiceAccount the right to these Secrets, as whoever deploys a pod does."""
+    rbac = "rbac.authorization.k8s.io"
+    for secret in secrets:
+        what = {"name": f"{account}-{secret}", "namespace": namespace}
+        apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": what,
+               "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": [secret]}]},
+              {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": what,
+               "roleRef": {"apiGroup": rbac, "kind": "Role", "name": what["name"]},
+               "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]})
+
+
 def pod_volume(pod, volume, kind="empty-dir"):
     """The folder of a pod's volume on the node."""
     return f"/var/lib/kubelet/pods/{pod['metadata']['uid']}/volumes/kubernetes.io~{kind}/{volume}"
@@ -137,10 +149,11 @@ def dump(namespaces, out):
 def certhup_status(namespace, pod):
     """`certhup status` of an agent's pod; nothing of any other."""
     for container in pod["spec"]["containers"]:
-        command = [os.path.basename(c) for c in (container.get("command") or []) + (container.get("args") or [])]
-        if "certhup" in command or "node" in command[:1]:
-            return "-- certhup status\n" + exec_in(namespace, pod["metadata"]["name"], "certhup", "status", "-o", "wide",
-                                                  container=container["name"], check=False)
+        command = (container.get("command") or []) + (container.get("args") or [])
+        if [os.path.basename(c) for c in command[:2]] == ["certhup", "node"]:
+            said = exec_in(namespace, pod["metadata"]["name"], "certhup", "status", "-o", "wide", container=container["name"],
+                           check=False)
+            return f"-- certhup status\n{said}"
     return ""
 
 
