@@ -57,6 +57,8 @@ struct binding {
 	int64_t hold_until_ms; /* splay or retry; 0 none */
 	bool
 	    denied; /* held by a no of the API server: a Secret that changed is asked about at once */
+	bool
+	    too_early; /* held until the pair of before is valid: another one does not wait for it */
 	bool splay_done;
 	int64_t splay_until_ms; /* the same for all volumes of its process; 0 none */
 	struct backoff retry;

@@ -46,6 +46,7 @@ static void wait_until_valid(struct binding *b, const struct offer *o)
 	int64_t valid_ms = (o->verdict->leaf.not_before_s - LIMIT_SKEW_S) * SECOND_MS;
 	int64_t wait_ms = valid_ms - clock_wall_ms(b->road->clock);
 
+	b->too_early = true;
 	if (wait_ms < MINUTE_MS)
 		wait_ms = MINUTE_MS;
 	hold_until(b, road_now(b->road) +
@@ -314,6 +315,9 @@ void binding_offer(struct binding *b, const struct offer *o)
 	b->want = true;
 	if (!b->road->hand_up || !b->adopted_record || b->call || b->right)
 		return;
+	if (b->too_early)
+		b->hold_until_ms = 0;
+	b->too_early = false;
 	if (o->verdict->reason != REASON_NONE) {
 		reject(b, o);
 		return;
