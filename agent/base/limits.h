@@ -178,5 +178,6 @@
 #define LIMIT_OPERANDS 8                                      /* words that are no flags */
 #define LIMIT_WORD 48                                         /* a mistyped word that is looked up */
 #define LIMIT_PARENTS 64                                      /* processes between this one and the container's first */
+#define LIMIT_POLICY_SUFFIXES 32 /* of names that a policy allows */
 #define LIMIT_LIFETIME_MS (100LL * 366 * 24 * 60 * MINUTE_MS) /* that a policy may allow a leaf */
 /* clang-format on */

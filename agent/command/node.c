@@ -2,6 +2,7 @@
 #include "node/node.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "command/print.h"
 #include "command/words.h"
@@ -28,7 +29,12 @@ struct settings {
 	int64_t uid, gid;
 	int64_t min_rsa_bits, max_lifetime_ms;
 	bool deny_rsa, deny_ecdsa, deny_ed25519, deny_sha1;
-	const char *issuer;
+	const char *issuer, *san_suffixes;
+	int64_t min_remaining_ms, skew_ms;
+
+	/* No flags: what --policy-san-suffixes lists. */
+	char san_text[LIMIT_POLICY_SUFFIXES * (LIMIT_HOST_NAME + 1)];
+	const char *san_list[LIMIT_POLICY_SUFFIXES + 1];
 };
 
 #define TEXT(flag, member, called, text, ...)                                                      \
@@ -99,6 +105,20 @@ static const struct option options[] = {
 	     "Refuse leaves that are valid for longer; 0 for any", "0", LIMIT_LIFETIME_MS),
     TEXT("policy-issuer", issuer, "NAME",
 	 "Refuse leaves of another issuer, as openssl x509 -nameopt RFC2253 writes it"),
+    TEXT("policy-san-suffixes", san_suffixes, "LIST",
+	 "Refuse leaves with a name that is none of these and below none, as corp.example,.svc; "
+	 "behind a leading dot only the names below"),
+    DURATION("policy-min-remaining", min_remaining_ms,
+	     "Refuse leaves that expire sooner; 0 for any that has not expired", "0",
+	     LIMIT_LIFETIME_MS),
+    {.name = "policy-skew",
+     .type = OPTION_DURATION,
+     .at = offsetof(struct settings, skew_ms),
+     .value = "DURATION",
+     .otherwise = "5m",
+     .min = SECOND_MS,
+     .max = LIMIT_DURATION_MS,
+     .help = "Refuse certificates that begin later than this from now: clocks differ"},
     {.name = "log-level",
      .type = OPTION_CHOICE,
      .at = offsetof(struct settings, log_level),
@@ -142,6 +162,9 @@ static struct node_options node_options(const struct settings *s, const char *co
 		       .deny_ecdsa = s->deny_ecdsa,
 		       .deny_ed25519 = s->deny_ed25519,
 		       .max_lifetime_s = s->max_lifetime_ms / 1000,
+		       .min_remaining_s = s->min_remaining_ms / 1000,
+		       .san_suffixes = s->san_suffixes ? s->san_list : NULL,
+		       .skew_s = s->skew_ms / 1000,
 		       .issuer = s->issuer,
 		       .deny_sha1 = s->deny_sha1},
 	};
@@ -172,14 +195,37 @@ static int put_on_sandbox(const struct settings *s, struct node *n, struct err *
 	return 0;
 }
 
+static int split_suffixes(struct settings *s, struct err *e)
+{
+	size_t count = 0;
+
+	if (text_copy(s->san_text, sizeof(s->san_text), s->san_suffixes) < 0)
+		return err_set(e, ERR_EXHAUSTED, "--policy-san-suffixes: more than %zu bytes",
+			       sizeof(s->san_text) - 1);
+	for (char *rest = s->san_text; rest;) {
+		char *word = strsep(&rest, ",");
+
+		if (!*word)
+			return err_set(e, ERR_INVALID,
+				       "--policy-san-suffixes: \"%.64s\" is not names with commas, "
+				       "such as corp.example,.svc",
+				       s->san_suffixes);
+		if (count == LIMIT_POLICY_SUFFIXES)
+			return err_set(e, ERR_EXHAUSTED, "--policy-san-suffixes: more than %d",
+				       LIMIT_POLICY_SUFFIXES);
+		s->san_list[count++] = word;
+	}
+	return 0;
+}
+
 static int check(void *settings, const struct arguments *arguments _unused_, struct err *e)
 {
-	const struct settings *s = settings;
+	struct settings *s = settings;
 
 	if (!s->node_name)
 		return err_set(e, ERR_INVALID,
 			       "the node's name is not known: set --node-name or NODE_NAME");
-	return 0;
+	return s->san_suffixes ? split_suffixes(s, e) : 0;
 }
 
 static int run(void *settings, const struct arguments *arguments _unused_)

@@ -328,6 +328,42 @@ static void F1_files_stay_when_the_agent_ends(void **state)
 	node_pod_delete(&pod);
 }
 
+static void put_cert(struct node_scene *n, const struct pki_cert *what, struct pki_pair *ret)
+{
+	pki_issue(&n->pki, what, PKI_P256, ret);
+	standin_put_tls(&n->api, "default", "web-tls", ret->tls_crt, ret->tls_key, ret->ca_crt);
+}
+
+static void policy_of_the_node_is_obeyed(void **state)
+{
+	struct node_scene *n = scene(state);
+	const int64_t now_s = time(NULL);
+	static const char good[] = "DNS:a.svc,DNS:corp.example";
+	const struct {
+		struct pki_cert cert;
+		const char *reason;
+	} rows[] = {
+	    {{.sans = "DNS:a.svc,DNS:web.other"}, "\"reason\":\"policy_san\""},
+	    {{.sans = good, .not_after_s = now_s + 3600}, "\"reason\":\"policy_lifetime\""},
+	    {{.sans = good, .not_before_s = now_s + 200}, "\"reason\":\"not_yet_valid\""},
+	};
+	_cleanup_pair_ struct pki_pair fit = {0};
+	struct node_pod pod;
+
+	node_pod_make(n, 1, PLAIN, &pod);
+	node_head_start(n, WORDS("--policy-san-suffixes=corp.example,.svc",
+				 "--policy-min-remaining=24h", "--policy-skew=30s"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_pair_ struct pki_pair unfit = {0};
+
+		put_cert(n, &rows[i].cert, &unfit);
+		assert_true(program_says(&n->head, rows[i].reason, SOON_MS));
+	}
+	put_cert(n, &(struct pki_cert){.sans = good}, &fit);
+	assert_true(node_pod_has(&pod, &fit, SOON_MS));
+	node_pod_delete(&pod);
+}
+
 /* F3: a second agent on the node is refused by the hand, and by its own sockets. */
 static void F3_second_agent_does_not_write(void **state)
 {
@@ -372,6 +408,7 @@ int main(void)
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(finished_pods_are_not_even_listed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(F1_files_stay_when_the_agent_ends, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(policy_of_the_node_is_obeyed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(F3_second_agent_does_not_write, set_up, tear_down),
 	};
 
