@@ -139,9 +139,7 @@ static int show_help(const struct command *c)
 	struct err e = {0};
 
 	buf_init(&b, HELP_SIZE);
-	if (command_help(c, &b, &e) < 0)
-		return complain(&e, CODE_FAILURE);
-	return print_out(&b, CODE_DONE);
+	return print_end(command_help(c, &b, &e), &b, CODE_DONE, &e);
 }
 
 int command_run(const struct command *c, int argc, char *const *argv)

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -70,6 +71,19 @@ static int read_plain(const char *path, struct directory *ret, struct err *e)
 	return 0;
 }
 
+int directory_hint(const char *path, struct err *e)
+{
+	char below[PATH_MAX];
+	int n = snprintf(below, sizeof(below), "%s/certhup/..data", path);
+	struct stat st;
+
+	if (e->kind == ERR_NOT_FOUND && n > 0 && (size_t)n < sizeof(below) &&
+	    lstat(below, &st) == 0)
+		err_tail(e, "did you mean %s%scerthup, where init and sidecar write?", path,
+			 path[strlen(path) - 1] == '/' ? "" : "/");
+	return -1;
+}
+
 int directory_read(const char *path, struct directory *ret, struct err *e)
 {
 	_cleanup_volume_ struct volume v = {.fd = -1};
@@ -83,7 +97,10 @@ int directory_read(const char *path, struct directory *ret, struct err *e)
 		r = volume_list(&v, ret->entries, &ret->entry_count, e);
 	else if (e->kind == ERR_NOT_FOUND)
 		r = read_plain(path, ret, e);
-	return r < 0 ? err_add(e, "%s", path) : 0;
+	if (r == 0)
+		return 0;
+	err_add(e, "%s", path);
+	return directory_hint(path, e);
 }
 
 /* The next PEM block at or behind *at whose label ends with what; *at is moved behind it. */

@@ -17,6 +17,12 @@ struct directory {
 };
 
 /*
+ * Appends to a NOT_FOUND, where it is so, that the pair is in the directory certhup below: where init
+ * and sidecar write. Returns -1.
+ */
+int directory_hint(const char *path, struct err *e);
+
+/*
  * Reads it; of plain files only those named *.crt, *.key and *.pem. ret is to be freed also after
  * an error.
  *

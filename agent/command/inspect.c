@@ -183,10 +183,10 @@ static int inspect_directory(const struct settings *s, const char *path)
 	struct err e = {0};
 
 	buf_init(&b, MIB);
-	if (directory_read(path, &d, &e) < 0 ||
-	    (s->output ? write_json(path, &d, &b, &e) : write_text(path, &d, &b, &e)) < 0)
+	if (directory_read(path, &d, &e) < 0)
 		return complain(&e, CODE_FAILURE);
-	return print_out(&b, CODE_DONE);
+	return print_end(s->output ? write_json(path, &d, &b, &e) : write_text(path, &d, &b, &e),
+			 &b, CODE_DONE, &e);
 }
 
 static int run(void *settings, const struct arguments *arguments)

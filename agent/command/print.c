@@ -75,6 +75,11 @@ int complain(const struct err *e, int code)
 	return code;
 }
 
+int print_end(int r, const struct buf *b, int code, const struct err *e)
+{
+	return r < 0 ? complain(e, CODE_FAILURE) : print_out(b, code);
+}
+
 /* Columns that a text takes: its code points. */
 static size_t width(const char *s)
 {

@@ -15,6 +15,9 @@ int print_clean(struct buf *b, const char *text, struct err *e) _must_check_;
 /* Writes to standard output. Returns code, or CODE_FAILURE when not all could be written. */
 int print_out(const struct buf *b, int code);
 
+/* How a command ends that has filled b: r as functions return it, e of it. Returns the exit code: code, or CODE_FAILURE. */
+int print_end(int r, const struct buf *b, int code, const struct err *e);
+
 /* "error: MESSAGE" on standard error, cleaned. Returns code. */
 int complain(const struct err *e, int code);
 

@@ -240,6 +240,18 @@ static int prepare(const struct settings *s, struct task *t, struct err *e)
 	return 0;
 }
 
+/* What an unproven certificate means for the one who asked. */
+static void explain(struct probe_report *report, const char *where)
+{
+	err_add(&report->e,
+		report->result == PROBE_BROKEN ? "%s: connected, but no certificate was proven"
+		: report->connected            ? "%s: connected, but the TLS handshake timed out"
+					       : "%s: no connection",
+		where);
+	if (report->connected)
+		err_tail(&report->e, "does it speak TLS at once, for this name?");
+}
+
 static int run(void *settings, const struct arguments *arguments)
 {
 	const struct settings *s = settings;
@@ -252,18 +264,11 @@ static int run(void *settings, const struct arguments *arguments)
 	if (prepare(s, &t, &e) < 0 || probe_once(&t, &e) < 0)
 		return complain(&e, CODE_FAILURE);
 	if (t.report.result != PROBE_SEEN) {
-		err_add(&t.report.e,
-			t.report.result == PROBE_BROKEN
-			    ? "%s: connected, but no certificate was proven"
-			    : "%s: no connection",
-			where);
-		if (t.report.result == PROBE_BROKEN)
-			err_tail(&t.report.e, "does it speak TLS at once, for this name?");
+		explain(&t.report, where);
 		return complain(&t.report.e, CODE_FAILURE);
 	}
-	if ((s->output ? write_json(&t, &b, &e) : write_text(&t, &b, &e)) < 0)
-		return complain(&e, CODE_FAILURE);
-	return print_out(&b, is_expected(&t) ? CODE_DONE : CODE_DEGRADED);
+	return print_end(s->output ? write_json(&t, &b, &e) : write_text(&t, &b, &e), &b,
+			 is_expected(&t) ? CODE_DONE : CODE_DEGRADED, &e);
 }
 
 const struct command command_probe = {

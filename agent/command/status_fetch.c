@@ -9,6 +9,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define WHO_IS_ANSWERED                                                                            \
+	"only root and the uid of certhup node are answered: ask as root, as by sudo certhup "     \
+	"status"
+
 static int dial(const char *path, int *ret_fd, struct err *e)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -22,7 +26,9 @@ static int dial(const char *path, int *ret_fd, struct err *e)
 		return -1;
 	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
 		err_sys(e, "%s", path);
-		if (errno == ENOENT || errno == ECONNREFUSED)
+		if (e->sys == EACCES)
+			err_tail(e, WHO_IS_ANSWERED);
+		if (e->sys == ENOENT || e->sys == ECONNREFUSED)
 			err_tail(e, "is certhup node running on this machine?");
 		return -1;
 	}
@@ -42,7 +48,7 @@ int status_fetch(const char *socket_path, struct json **ret_json, struct err *e)
 		return -1;
 	if (http_get(fd, "/status", &answer, &body, &len, e) < 0) {
 		if (e->kind == ERR_DENIED)
-			err_tail(e, "only root and the uid of certhup node are answered");
+			err_tail(e, WHO_IS_ANSWERED);
 		return err_add(e, "%s", socket_path);
 	}
 	return json_parse(body, len, ret_json, e) < 0 ? err_add(e, "%s", socket_path) : 0;

@@ -57,8 +57,10 @@ static int judge(const struct settings *s, const char *path, int64_t wall_ms, st
 
 	if (directory_read(path, &d, e) < 0 || gate_new(&any, &gate, e) < 0)
 		return -1;
-	if (pair_find(&d.files, &pair, e) < 0)
-		return err_add(e, "%s", path);
+	if (pair_find(&d.files, &pair, e) < 0) {
+		err_add(e, "%s", path);
+		return directory_hint(path, e);
+	}
 	if (gate_judge(gate, &pair, &context, &ret->verdict, e) < 0)
 		return -1;
 	ret->expiring = ret->verdict.reason == REASON_NONE &&
@@ -122,10 +124,11 @@ static int run(void *settings, const struct arguments *arguments)
 	struct err e = {0};
 
 	buf_init(&b, 16 * KIB);
-	if (judge(s, path, wall_ms, &f, &e) < 0 ||
-	    (s->output ? write_json(path, &f, &b, &e) : write_text(path, &f, wall_ms, &b, &e)) < 0)
+	if (judge(s, path, wall_ms, &f, &e) < 0)
 		return complain(&e, CODE_FAILURE);
-	return print_out(&b, f.code);
+	return print_end(s->output ? write_json(path, &f, &b, &e)
+				   : write_text(path, &f, wall_ms, &b, &e),
+			 &b, f.code, &e);
 }
 
 const struct command command_verify = {

@@ -72,10 +72,12 @@ static int wait_until(const struct wait *w, const sigset_t *signals, struct err 
 		if (left <= 0) {
 			err_add(e, "the time is over, and %s has no%s pair", w->dir,
 				w->leaf ? " new" : "");
-			if (code == CODE_NEVER)
+			if (code == CODE_NEVER) {
 				err_tail(e,
 					 "does certhup node run on this node, and does the pod's "
 					 "annotation certhup.io/volumes name the volume?");
+				directory_hint(w->dir, e);
+			}
 			return code;
 		}
 		signal = nap(signals, left < LOOK_MS ? left : LOOK_MS);

@@ -51,6 +51,7 @@ static int parse_address(const struct probe_target *t, struct sockaddr_storage *
 static void finish(struct probe *p, struct probe_report *report)
 {
 	report->took_ms = loop_now(p->loop) - p->started_ms;
+	report->connected = p->connected;
 	p->io = loop_io_free(p->io);
 	p->deadline = loop_timer_free(p->deadline);
 	p->done(p->arg, report);

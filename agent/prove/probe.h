@@ -35,6 +35,7 @@ struct probe_report {
 	struct fingerprint leaf; /* PROBE_SEEN */
 	int64_t not_after_s;     /* PROBE_SEEN */
 	char version[16];        /* "TLSv1.3" */
+	bool connected;          /* the port took the connection */
 	bool client_refused;     /* leaf seen, but the server then refused our client certificate */
 	int64_t took_ms;
 	struct err e; /* unless PROBE_SEEN */

@@ -5,10 +5,13 @@
 
 #include "k8s/json.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -383,6 +386,50 @@ static void probe_tells_whether_the_expected_leaf_is_served(void **state _unused
 	assert_non_null(strstr(program_out(&other), "another certificate is served"));
 }
 
+/* The kernel takes the connection, and nobody ever reads from it. */
+static void probe_of_a_port_that_never_answers_says_so(void **state _unused_)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_program_ struct program p = {0};
+	socklen_t len = sizeof(at);
+	char where[32];
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(where, sizeof(where), "127.0.0.1:%u", ntohs(at.sin_port));
+	expect(&p, 1, WORDS("certhup", "probe", where, "--timeout=300ms"));
+	assert_non_null(strstr(program_err(&p),
+			       ": connected, but the TLS handshake timed out: no answer in "
+			       "time; does it speak TLS at once, for this name?\n"));
+}
+
+/* The volume of a pod with init or sidecar, of which one is meant that they made below. */
+static void directory_above_the_pair_is_answered_with_the_one_below(void **state _unused_)
+{
+	static const char *const commands[] = {"verify", "inspect"};
+	char above[128];
+	char below[160];
+	char hint[200];
+
+	make_dir("above", above, sizeof(above));
+	snprintf(below, sizeof(below), "%s/certhup", above);
+	assert_int_equal(symlink(scene.laid_out, below), 0);
+	snprintf(hint, sizeof(hint), "; did you mean %s, where init and sidecar write?\n", below);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		_cleanup_program_ struct program p = {0};
+		_cleanup_program_ struct program meant = {0};
+		_cleanup_program_ struct program other = {0};
+
+		expect(&p, 1, WORDS("certhup", commands[i], above));
+		assert_non_null(strstr(program_err(&p), hint));
+		expect(&meant, 0, WORDS("certhup", commands[i], below));
+		expect(&other, 1, WORDS("certhup", commands[i], "/"));
+		assert_null(strstr(program_err(&other), "did you mean"));
+	}
+}
+
 static void probe_says_what_went_wrong(void **state _unused_)
 {
 	static const struct {
@@ -421,6 +468,8 @@ int main(void)
 	    cmocka_unit_test(inspect_shows_a_directory_and_never_a_key),
 	    cmocka_unit_test(probe_tells_whether_the_expected_leaf_is_served),
 	    cmocka_unit_test(probe_says_what_went_wrong),
+	    cmocka_unit_test(probe_of_a_port_that_never_answers_says_so),
+	    cmocka_unit_test(directory_above_the_pair_is_answered_with_the_one_below),
 	};
 	char certhup[PATH_MAX];
 

@@ -135,6 +135,23 @@ static void wait_for_nothing_ends_with_124(void **state _unused_)
 	assert_non_null(strstr(program_err(&p), "certhup.io/volumes"));
 }
 
+static void wait_for_above_what_init_writes_names_the_directory_below(void **state _unused_)
+{
+	_cleanup_program_ struct program delivers = {0};
+	_cleanup_program_ struct program p = {0};
+	_cleanup_pair_ struct pki_pair pair;
+	char hint[200];
+
+	in_pod_rotate(&pod, NULL, &pair);
+	assert_int_equal(program_run(&delivers, &as_container, INIT("--timeout=20s")), 0);
+	assert_int_equal(
+	    program_run(&p, &as_container,
+			WORDS("certhup", "init", "--wait-for", pod.volume, "--timeout=500ms")),
+	    124);
+	snprintf(hint, sizeof(hint), "did you mean %s, where init and sidecar write?", pod.tls);
+	assert_non_null(strstr(program_err(&p), hint));
+}
+
 static void wait_for_and_a_secret_do_not_go_together(void **state _unused_)
 {
 	_cleanup_program_ struct program p = {0};
@@ -197,6 +214,8 @@ int main(void)
 	    cmocka_unit_test_setup(F1_sigterm_at_any_moment_leaves_a_clean_state, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_returns_when_the_pair_is_there, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_nothing_ends_with_124, in_pod_setup),
+	    cmocka_unit_test_setup(wait_for_above_what_init_writes_names_the_directory_below,
+				   in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_and_a_secret_do_not_go_together, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_an_unfit_pair_ends_with_six, in_pod_setup),
 	    cmocka_unit_test_setup(wait_for_ends_on_sigterm, in_pod_setup),

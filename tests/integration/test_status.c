@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -171,6 +172,22 @@ static void status_says_who_does_not_answer(void **state _unused_)
 	assert_non_null(strstr(program_err(&absent), "is certhup node running on this machine?"));
 }
 
+static void status_that_may_not_ask_says_who_may(void **state _unused_)
+{
+	static const struct program_options nobody = {.uid = 1234};
+	_cleanup_(server_stop) struct server s;
+	_cleanup_program_ struct program p = {0};
+
+	server_start(&s, document);
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chmod(s.path, 0600), 0);
+	assert_int_equal(
+	    program_run(&p, &nobody, WORDS("certhup", "status", "--status-socket", s.path)), 1);
+	assert_non_null(strstr(program_err(&p),
+			       ": Permission denied; only root and the uid of certhup node are "
+			       "answered: ask as root, as by sudo certhup status\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +195,7 @@ int main(void)
 	    cmocka_unit_test(G7_status_lets_no_control_character_through),
 	    cmocka_unit_test(inspect_shows_one_pod_of_the_status),
 	    cmocka_unit_test(status_says_who_does_not_answer),
+	    cmocka_unit_test(status_that_may_not_ask_says_who_may),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
