@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static const struct command *const commands[] = {
-    &command_node,   &command_init,  &command_sidecar,  &command_status,  &command_inspect,
-    &command_verify, &command_probe, &command_selftest, &command_version,
-};
-
 static int print_overview(void)
 {
 	_cleanup_buf_ struct buf b;
@@ -23,8 +18,9 @@ static int print_overview(void)
 			"proves on the wire\nthat the new certificate is served.\n\n"
 			"Usage:\n  certhup COMMAND [flags]\n\nCommands:\n",
 			&e);
-	for (size_t i = 0; i < ARRAY_LEN(commands) && r == 0; i++)
-		r = buf_printf(&b, &e, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; i < COMMANDS && r == 0; i++)
+		r = buf_printf(&b, &e, "  %-10s %s\n", command_table[i]->name,
+			       command_table[i]->summary);
 	if (r < 0 || buf_add_str(&b, "\ncerthup COMMAND --help tells more about one.\n", &e) < 0)
 		return complain(&e, CODE_FAILURE);
 	return print_out(&b, CODE_DONE);
@@ -32,13 +28,13 @@ static int print_overview(void)
 
 static int unknown_command(const char *name)
 {
-	const char *names[ARRAY_LEN(commands)];
+	const char *names[COMMANDS];
 	const char *meant;
 	struct err e;
 
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		names[i] = commands[i]->name;
-	meant = nearest(name, names, ARRAY_LEN(names));
+	for (size_t i = 0; i < COMMANDS; i++)
+		names[i] = command_table[i]->name;
+	meant = nearest(name, names, COMMANDS);
 	err_set(&e, ERR_INVALID, "unknown command %s", name);
 	if (meant)
 		err_tail(&e, "did you mean %s?", meant);
@@ -48,9 +44,9 @@ static int unknown_command(const char *name)
 
 static const struct command *find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(command_table[i]->name, name) == 0)
+			return command_table[i];
 	return NULL;
 }
 

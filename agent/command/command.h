@@ -37,6 +37,10 @@ extern const struct command command_status;
 extern const struct command command_verify;
 extern const struct command command_version;
 
+/* All of them, in the order in which people are told; NULL at the end. */
+#define COMMANDS 9
+extern const struct command *const command_table[COMMANDS + 1];
+
 /* Parses the words behind the command's name and runs it. Complains on stderr. Returns the exit
  * code. */
 int command_run(const struct command *c, int argc, char *const *argv);

@@ -411,7 +411,7 @@ static void directory_above_the_pair_is_answered_with_the_one_below(void **state
 	static const char *const commands[] = {"verify", "inspect"};
 	char above[128];
 	char below[160];
-	char hint[200];
+	char hint[256];
 
 	make_dir("above", above, sizeof(above));
 	snprintf(below, sizeof(below), "%s/certhup", above);

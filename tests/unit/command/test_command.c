@@ -7,11 +7,6 @@
 
 #include <cmocka.h>
 
-static const struct command *const commands[] = {
-    &command_node,    &command_init,   &command_sidecar, &command_status,
-    &command_inspect, &command_verify, &command_probe,   &command_version,
-};
-
 #define WORDS_MAX 32
 
 /* A line of the shell as far as examples go: words between blanks. */
@@ -62,14 +57,14 @@ static void examples_of_every_help_page_would_run(void **state _unused_)
 	/* As the DaemonSet and the container runtime set them. */
 	setenv("NODE_NAME", "worker-1", 1);
 	setenv("HOSTNAME", "job-1", 1);
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+	for (size_t i = 0; i < COMMANDS; i++) {
 		size_t seen = 0;
 
-		for (const char *line = commands[i]->examples; *line;) {
+		for (const char *line = command_table[i]->examples; *line;) {
 			size_t len = strcspn(line, "\n");
 
 			if (line[0] != '#') {
-				would_run(commands[i], line, len);
+				would_run(command_table[i], line, len);
 				seen++;
 			}
 			line += len + (line[len] == '\n');
@@ -108,16 +103,17 @@ static void an_example_that_rots_is_seen(void **state _unused_)
 
 static void help_shows_a_flag_of_its_own_in_the_environment(void **state _unused_)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+	for (size_t i = 0; i < COMMANDS; i++) {
 		_cleanup_buf_ struct buf b;
 		char text[128];
 		struct err e;
 
 		buf_init(&b, 64 * KIB);
-		assert_int_equal(command_help(commands[i], &b, &e), 0);
-		snprintf(text, sizeof(text), "(--%s from CERTHUP_", commands[i]->options[0].name);
+		assert_int_equal(command_help(command_table[i], &b, &e), 0);
+		snprintf(text, sizeof(text), "(--%s from CERTHUP_",
+			 command_table[i]->options[0].name);
 		assert_non_null(strstr(buf_str(&b), text));
-		snprintf(text, sizeof(text), "--%s=", commands[i]->options[0].name);
+		snprintf(text, sizeof(text), "--%s=", command_table[i]->options[0].name);
 		assert_non_null(strstr(buf_str(&b), text));
 	}
 }
