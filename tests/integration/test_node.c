@@ -3,16 +3,12 @@
  * The node agent end to end: our own programs, a stand-in API server, kubelet's directories, real cgroups and a real nginx.
  */
 
-#include "tests/lib/node.h"
+#include "tests/lib/one_node.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #define SOON_MS 15000
 
@@ -21,42 +17,25 @@
 	"{\"tls\":{\"secret\":\"web-tls\",\"reload\":\"signal:HUP\",\"probe\":\"tls:20001\","      \
 	"\"settle\":\"3s\"}}"
 
-static int set_up(void **state)
-{
-	struct node_scene *n = calloc(1, sizeof(*n));
-
-	assert_non_null(n);
-	if (geteuid() != 0) {
-		free(n);
-		*state = NULL;
-		return 0;
-	}
-	node_scene_start(n);
-	*state = n;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct node_scene *n = *state;
-
-	if (n) {
-		node_scene_stop(n);
-		free(n);
-	}
-	return 0;
-}
-
-/* Tells why and skips where the test cannot run. */
 static struct node_scene *scene(void **state)
 {
-	struct node_scene *n = *state;
+	struct node_scene *n = node_of(state);
 
-	if (!n || !n->has_cgroups) {
-		fprintf(stderr, "SKIP: needs root and cgroups\n");
+	if (!n->has_cgroups) {
+		fprintf(stderr, "SKIP: needs cgroups\n");
 		skip();
 	}
 	return n;
+}
+
+/* The agent starts, and the pod gets its first pair. */
+static void deliver_first(struct node_scene *n, const char *wishes, struct node_pod *pod,
+			  struct pki_pair *pair)
+{
+	node_put_secret(n, "web-tls", pair);
+	node_pod_make(n, 1, wishes, pod);
+	node_head_start(n, NULL);
+	assert_true(node_pod_has(pod, pair, SOON_MS));
 }
 
 static void volume_follows_its_secret(void **state)
@@ -67,10 +46,7 @@ static void volume_follows_its_secret(void **state)
 	_cleanup_free_ char *status = NULL;
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &first);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &first, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &first);
 	node_put_secret(n, "web-tls", &second);
 	assert_true(node_pod_has(&pod, &second, SOON_MS));
 	assert_true(node_pod_event(&pod, "CertificateRotated", SOON_MS));
@@ -86,10 +62,7 @@ static void real_nginx_serves_every_rotation(void **state)
 	struct fingerprint served;
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &pairs[0]);
-	node_pod_make(n, 1, PROVEN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &pairs[0], SOON_MS));
+	deliver_first(n, PROVEN, &pod, &pairs[0]);
 	node_pod_run(&pod);
 	assert_true(node_pod_is(&pod, "adopted", &pairs[0], SOON_MS));
 	for (size_t i = 1; i < ARRAY_LEN(pairs); i++) {
@@ -112,10 +85,7 @@ static void mismatched_pair_is_refused_and_nginx_goes_on(void **state)
 	struct fingerprint served;
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &good);
-	node_pod_make(n, 1, PROVEN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &good, SOON_MS));
+	deliver_first(n, PROVEN, &pod, &good);
 	node_pod_run(&pod);
 	pki_issue(&n->pki, NULL, PKI_P256, &other);
 	standin_put_tls(&n->api, "default", "web-tls", other.tls_crt, good.tls_key, good.ca_crt);
@@ -181,10 +151,7 @@ static void api_server_that_goes_and_comes_is_caught_up_with(void **state)
 	_cleanup_pair_ struct pki_pair second = {0};
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &first);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &first, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &first);
 	standin_tell(&n->api, "{\"do\":\"stop\"}");
 	assert_true(node_pod_has(&pod, &first, 0));
 	node_put_secret(n, "web-tls", &second);
@@ -200,10 +167,7 @@ static void damage_done_in_the_pod_is_mended(void **state)
 	char path[2 * NODE_PATH];
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &pair);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &pair);
 	snprintf(path, sizeof(path), "%s/..data", pod.volume);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(symlink("/etc", path), 0);
@@ -230,10 +194,7 @@ static void pod_that_goes_leaves_no_record(void **state)
 	_cleanup_pair_ struct pki_pair pair = {0};
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &pair);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &pair);
 	assert_true(has_record(&pod, true, 0));
 	node_pod_delete(&pod);
 	assert_true(has_record(&pod, false, SOON_MS));
@@ -246,10 +207,7 @@ static void pod_whose_work_is_over_leaves_no_record(void **state)
 	_cleanup_pair_ struct pki_pair pair = {0};
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &pair);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &pair);
 	assert_true(has_record(&pod, true, 0));
 	node_pod_tell(&pod, "Succeeded", false);
 	assert_true(has_record(&pod, false, SOON_MS));
@@ -265,12 +223,9 @@ static void server_that_reads_slowly_never_reads_a_mixed_pair(void **state)
 	const struct timespec pace = {.tv_nsec = 400000000};
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &pairs[0]);
-	node_pod_make(
-	    n, 1, "{\"tls\":{\"secret\":\"web-tls\",\"reload\":\"signal:HUP\",\"settle\":\"4s\"}}",
-	    &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &pairs[0], SOON_MS));
+	deliver_first(
+	    n, "{\"tls\":{\"secret\":\"web-tls\",\"reload\":\"signal:HUP\",\"settle\":\"4s\"}}",
+	    &pod, &pairs[0]);
 	node_pod_run_slow(&pod);
 	for (size_t i = 1; i < ARRAY_LEN(pairs); i++) {
 		node_put_secret(n, "web-tls", &pairs[i]);
@@ -318,10 +273,7 @@ static void F1_files_stay_when_the_agent_ends(void **state)
 	_cleanup_pair_ struct pki_pair second = {0};
 	struct node_pod pod;
 
-	node_put_secret(n, "web-tls", &first);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &first, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &first);
 	node_put_secret(n, "web-tls", &second);
 	node_head_stop(n);
 	assert_true(node_pod_has(&pod, &first, 0) || node_pod_has(&pod, &second, 0));
@@ -373,10 +325,7 @@ static void F3_second_agent_does_not_write(void **state)
 	struct node_pod pod;
 	char status[160];
 
-	node_put_secret(n, "web-tls", &pair);
-	node_pod_make(n, 1, PLAIN, &pod);
-	node_head_start(n, NULL);
-	assert_true(node_pod_has(&pod, &pair, SOON_MS));
+	deliver_first(n, PLAIN, &pod, &pair);
 	snprintf(status, sizeof(status), "%s.second", n->status_socket);
 	program_start(&second, NULL,
 		      WORDS("certhup", "node", "--node-name", "n1", "--kubeconfig",

@@ -3,52 +3,13 @@
  * certhup selftest against our own agent and a stand-in API server: what helm test runs.
  */
 
-#include "tests/lib/node.h"
+#include "tests/lib/one_node.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define NAME "certhup-selftest"
 #define WISH "{\"tls\":{\"secret\":\"" NAME "\"}}"
 #define ACCOUNT "system:serviceaccount:default:selftest"
-
-static int set_up(void **state)
-{
-	struct node_scene *n = calloc(1, sizeof(*n));
-
-	assert_non_null(n);
-	if (geteuid() != 0) {
-		free(n);
-		*state = NULL;
-		return 0;
-	}
-	node_scene_start(n);
-	*state = n;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct node_scene *n = *state;
-
-	if (n) {
-		node_scene_stop(n);
-		free(n);
-	}
-	return 0;
-}
-
-static struct node_scene *scene(void **state)
-{
-	if (!*state) {
-		fprintf(stderr, "SKIP: needs root\n");
-		skip();
-	}
-	return *state;
-}
 
 /* The Secret as the chart makes it. */
 static void put_empty(struct node_scene *n)
@@ -76,7 +37,7 @@ static void prepare(struct node_scene *n)
 
 static void it_sees_delivery_rotation_and_metric(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	struct node_pod pod;
 
@@ -94,7 +55,7 @@ static void it_sees_delivery_rotation_and_metric(void **state)
 
 static void it_finds_the_agent_of_its_node_by_labels(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	struct node_pod pod;
 
@@ -126,7 +87,7 @@ static void it_finds_the_agent_of_its_node_by_labels(void **state)
 
 static void metric_that_is_not_there_ends_with_one(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	struct node_pod pod;
 
@@ -142,7 +103,7 @@ static void metric_that_is_not_there_ends_with_one(void **state)
 
 static void without_an_agent_it_ends_with_124(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	struct node_pod pod;
 
@@ -155,7 +116,7 @@ static void without_an_agent_it_ends_with_124(void **state)
 
 static void rotation_that_does_not_arrive_ends_with_124(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	struct node_pod pod;
 
@@ -175,7 +136,7 @@ static void rotation_that_does_not_arrive_ends_with_124(void **state)
 
 static void secret_that_is_not_there_ends_with_four(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 
 	assert_int_equal(program_run(&p, NULL,
@@ -188,7 +149,7 @@ static void secret_that_is_not_there_ends_with_four(void **state)
 /* The rights of the chart's account, and not one more. */
 static void get_and_patch_of_the_one_secret_are_enough(void **state)
 {
-	struct node_scene *n = scene(state);
+	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	_cleanup_program_ struct program other = {0};
 	char kubeconfig[160];

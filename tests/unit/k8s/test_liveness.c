@@ -155,7 +155,7 @@ static int expect_keepalive(uint16_t port)
 	int found = 0;
 
 	for (int fd = 0; fd < 256; fd++) {
-		struct sockaddr_in peer;
+		struct sockaddr_in peer = {0};
 		socklen_t len = sizeof(peer);
 
 		if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
