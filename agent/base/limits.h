@@ -145,6 +145,7 @@
 #define LIMIT_HAND_CONNECT_MIN_MS 100                                /* the head's reconnects to the hand */
 #define LIMIT_HAND_CONNECT_MAX_MS (5 * SECOND_MS)                    /* a hand that is back is found in 5 s */
 #define LIMIT_REPAIRS_PER_MINUTE 6                                   /* of one volume that its pod damages */
+#define LIMIT_WATCH_RETRY_MS (5 * MINUTE_MS)                         /* between tries to watch a volume that could not be */
 #define LIMIT_WATCH_EVENTS 4096                                      /* of one watch until it is asked for again: 1,000 rotations */
 #define LIMIT_INOTIFY_DEAD 1024                                      /* dead entries before the inotify table is built anew */
 #define LIMIT_INOTIFY_WATCHES ((size_t)2 * LIMIT_BINDINGS)           /* a directory, and its generation */

@@ -21,3 +21,8 @@ bool volume_ref_ok(const struct volume_ref *ref)
 	       only(n, "abcdefghijklmnopqrstuvwxyz0123456789-", 1, LIMIT_VOLUME_NAME) &&
 	       n[0] != '-' && n[strlen(n) - 1] != '-';
 }
+
+bool volume_owner_equal(const struct volume_owner *a, const struct volume_owner *b)
+{
+	return a->uid == b->uid && a->gid == b->gid && a->mode == b->mode;
+}

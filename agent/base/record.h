@@ -23,6 +23,8 @@ struct volume_owner {
 	uint32_t mode; /* of the files, 0 to 0777 */
 };
 
+bool volume_owner_equal(const struct volume_owner *a, const struct volume_owner *b);
+
 /* One volume's record: what must outlive a restart. Strings are "" and numbers 0 where there is nothing. */
 struct record {
 	struct volume_ref ref;

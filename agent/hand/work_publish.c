@@ -66,8 +66,7 @@ static bool same_description(const struct record *a, const struct record *b)
 	       strcmp(a->resource_version, b->resource_version) == 0 &&
 	       fingerprint_equal(&a->content, &b->content) &&
 	       fingerprint_equal(&a->leaf, &b->leaf) && a->not_after_s == b->not_after_s &&
-	       a->owner.uid == b->owner.uid && a->owner.gid == b->owner.gid &&
-	       a->owner.mode == b->owner.mode && a->bytes == b->bytes;
+	       volume_owner_equal(&a->owner, &b->owner) && a->bytes == b->bytes;
 }
 
 static void keep_as_previous(struct record *next, const struct record *old)

@@ -194,8 +194,7 @@ struct binding *binding_free(struct binding *b)
 	supply_leave(b);
 	if (b->call)
 		ops->hand_cancel(b->call);
-	if (b->watching)
-		ops->hand_cancel(b->watching);
+	binding_unwatch_damage(b);
 	if (b->timer)
 		ops->timer_free(b->timer);
 	unadopted_metric(b, b->state, false);
@@ -229,29 +228,14 @@ void binding_update(struct binding *b, const struct binding_spec *spec)
 	binding_go_on(b);
 }
 
-/* What was done to it before it was watched is seen by a look now. */
-static void on_watched(void *arg, const struct hand_reply *reply, int memfd _unused_)
+void binding_resume(struct binding *b)
 {
-	struct binding *b = arg;
-
-	b->watching = NULL;
-	if (reply->err.kind != ERR_NONE)
-		log_warn("volume.unwatched", L_STR(LOG_VOLUME, b->spec.ref.name),
-			 L_ERR(&reply->err));
-	else
-		binding_verify(b);
-}
-
-void binding_watch_damage(struct binding *b)
-{
-	struct hand_request rq = binding_request(b, HAND_WATCH);
-	struct err e;
-
-	if (b->watching)
-		return;
-	rq.watch.on = 1;
-	if (b->road->ops->hand_send(b->road->arg, &rq, -1, on_watched, b, &b->watching, &e) < 0)
-		log_warn("volume.unwatched", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
+	if (b->spec.attributes.probe_port)
+		/* A signal that is owed is not sent when the new leaf is served already. */
+		adoption_begin(
+		    b, b->record.owed_signal && b->reload ? 0 : b->spec.attributes.settle_ms);
+	else if (b->record.owed_signal)
+		reload_due(b);
 }
 
 void binding_adopt(struct binding *b, const struct record *record, bool intact)
@@ -272,15 +256,11 @@ void binding_adopt(struct binding *b, const struct record *record, bool intact)
 	supply_note(b->supply, record);
 	supply_count_volumes(b->supply);
 	binding_watch_damage(b);
-	if (!intact) {
+	if (!intact || !volume_owner_equal(&record->owner, &b->spec.owner)) {
 		b->force = true;
 		b->want = true;
-	} else if (b->spec.attributes.probe_port) {
-		/* A signal that is owed is not sent when the new leaf is served already. */
-		adoption_begin(b,
-			       record->owed_signal && b->reload ? 0 : b->spec.attributes.settle_ms);
-	} else if (record->owed_signal) {
-		reload_due(b);
+	} else {
+		binding_resume(b);
 	}
 	binding_go_on(b);
 }

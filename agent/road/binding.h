@@ -64,8 +64,10 @@ struct binding {
 	struct backoff retry;
 	char told_rv[LIMIT_RESOURCE_VERSION + 1]; /* of the last rejection that was told */
 	struct loop_timer *timer;
-	struct hand_call *call;     /* publish, verify, roll back or read under way */
-	struct hand_call *watching; /* the watch for damage is being set up */
+	struct hand_call *call;         /* publish, verify, roll back or read under way */
+	struct hand_call *watching;     /* the watch for damage is being set up */
+	struct loop_timer *watch_again; /* after it could not be; NULL: it always could */
+	struct backoff watch_retry;
 	bool verify_due; /* it may have been damaged: looked at as soon as no call is under way */
 	struct right *right; /* waits for a review */
 
@@ -160,13 +162,16 @@ struct right {
 	bool allowed;
 	int64_t until_ms;     /* how long the answer holds */
 	struct backoff again; /* after a no */
+	struct backoff retry; /* after no answer */
 };
 
-/* A record that no binding has claimed yet. */
+/* A record without a binding. */
 struct orphan {
 	LIST_ENTRY(orphan) in_road;
 	struct record record;
 	bool intact;
+	/* Of a pod that is there, and no longer asks for the volume: its files stay, and so does the record. */
+	bool kept;
 };
 
 struct road {
@@ -180,7 +185,7 @@ struct road {
 	LIST_HEAD(, reload) reloads;
 	LIST_HEAD(, binding) probing;
 	LIST_HEAD(, right) rights;
-	LIST_HEAD(, orphan) orphans; /* records whose bindings were not told yet */
+	LIST_HEAD(, orphan) orphans; /* also records whose bindings were not told yet */
 	size_t count;
 	size_t supply_count;
 	size_t held_bytes; /* of all supplies, at most LIMIT_HELD */
@@ -219,7 +224,8 @@ void binding_owes_nothing(struct binding *b);
 /* For calls whose answer changes nothing. */
 void binding_ignore(void *arg, const struct hand_reply *reply, int memfd);
 void binding_adopt(struct binding *b, const struct record *record_or_null, bool intact);
-void binding_watch_damage(struct binding *b);
+/* What is left to do after a swap that was done before: by the record, and by what is served. */
+void binding_resume(struct binding *b);
 
 /* offer.c: from a judged Secret to the swap. */
 void binding_offer(struct binding *b, const struct offer *offer);
@@ -231,6 +237,8 @@ void binding_go_on(struct binding *b);
 
 /* mend.c: looks whether the files are what the record says, and mends them. */
 void binding_verify(struct binding *b);
+void binding_watch_damage(struct binding *b);
+void binding_unwatch_damage(struct binding *b);
 
 /* supply.c */
 int supply_get(struct road *r, const char *namespace_, const char *name, struct supply **ret,
@@ -242,10 +250,13 @@ void supply_read_again(struct supply *s);
 void supply_count_volumes(const struct supply *s);
 /* What a record says was published already: nothing older may be. */
 void supply_note(struct supply *s, const struct record *record);
+
+/* held.c */
 void supply_hold(struct supply *s, const struct secret_object *secret); /* until supply_release */
 void supply_release(struct supply *s);
 /* Offers what is held to one binding; false: nothing is held. */
 bool supply_offer_held(struct supply *s, struct binding *b);
+void supply_drop_held(struct supply *s);
 
 /* trouble.c: the Secret cannot be read; each binding is told once, until it is over. */
 void trouble_tell(struct supply *s, const struct err *e);

@@ -165,8 +165,11 @@ static void published(struct binding *b, const struct hand_reply *reply)
 	supply_count_volumes(b->supply);
 	if (first)
 		binding_watch_damage(b);
-	if (!changed && !first)
+	if (!changed && !first) {
+		if (!b->signal_due && b->state == BINDING_DELIVERED)
+			binding_resume(b);
 		return;
+	}
 	b->fresh = true;
 	tell_rotated(b, first);
 	binding_set_state(b, BINDING_DELIVERED);

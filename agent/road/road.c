@@ -35,13 +35,21 @@ int road_new(const struct road_options *options, struct road **ret, struct err *
 	return 0;
 }
 
+static void orphan_free(struct orphan *o)
+{
+	LIST_REMOVE(o, in_road);
+	free(o);
+}
+
+/* But for those of pods that are there. */
 static void forget_orphans(struct road *r)
 {
-	while (!LIST_EMPTY(&r->orphans)) {
-		struct orphan *o = LIST_FIRST(&r->orphans);
+	struct orphan *next;
 
-		LIST_REMOVE(o, in_road);
-		free(o);
+	for (struct orphan *o = LIST_FIRST(&r->orphans); o; o = next) {
+		next = LIST_NEXT(o, in_road);
+		if (!o->kept)
+			orphan_free(o);
 	}
 }
 
@@ -52,7 +60,8 @@ struct road *road_free(struct road *r)
 	while (!LIST_EMPTY(&r->bindings))
 		binding_free(LIST_FIRST(&r->bindings));
 	right_forget(r);
-	forget_orphans(r);
+	while (!LIST_EMPTY(&r->orphans))
+		orphan_free(LIST_FIRST(&r->orphans));
 	if (r->adopting)
 		r->ops->hand_cancel(r->adopting);
 	r->ops->timer_free(r->adopt_again);
@@ -91,20 +100,57 @@ static void retire(struct road *r, const struct volume_ref *ref)
 			 L_STR(LOG_VOLUME, ref->name), L_ERR(&e));
 }
 
-/* What the hand said of this volume, if it has said it already. */
-static void claim(struct road *r, struct binding *b)
+static struct orphan *find_orphan(struct road *r, const struct volume_ref *ref)
 {
 	struct orphan *o;
 
 	LIST_FOREACH (o, &r->orphans, in_road)
-		if (same_ref(&o->record.ref, &b->spec.ref)) {
-			LIST_REMOVE(o, in_road);
-			binding_adopt(b, &o->record, o->intact);
-			free(o);
-			return;
-		}
+		if (same_ref(&o->record.ref, ref))
+			return o;
+	return NULL;
+}
+
+static struct orphan *keep_orphan(struct road *r, const struct record *record, bool intact)
+{
+	struct orphan *o = find_orphan(r, &record->ref);
+
+	if (!o) {
+		o = calloc(1, sizeof(*o));
+		if (!o)
+			return NULL;
+		LIST_INSERT_HEAD(&r->orphans, o, in_road);
+	}
+	o->record = *record;
+	o->intact = intact;
+	return o;
+}
+
+/* What the hand said of this volume, if it has said it already. */
+static void claim(struct road *r, struct binding *b)
+{
+	struct orphan *o = find_orphan(r, &b->spec.ref);
+
 	if (r->hand_up)
-		binding_adopt(b, NULL, false);
+		binding_adopt(b, o && o->record.generation[0] ? &o->record : NULL, o && o->intact);
+	if (o)
+		orphan_free(o);
+}
+
+/*
+ * The pod is there, but does not ask for this volume, or asks for something else. Its files stay, so its record does: they
+ * count in the budget, and what is not to be published again is known when the volume is asked for again.
+ */
+static struct binding *let_go(struct binding *b)
+{
+	struct orphan *o = NULL;
+
+	/* Where the first publish is under way, nothing is known but that there will be a record. */
+	b->record.ref = b->spec.ref;
+	if (b->has_record || b->call)
+		o = keep_orphan(b->road, &b->record, true);
+	if (o)
+		o->kept = true;
+	return binding_free(b);
 }
 
 static void add(struct road *r, const struct binding_spec *spec)
@@ -126,8 +172,18 @@ static void add(struct road *r, const struct binding_spec *spec)
 /* The same volume, but another wish: the annotation was changed all the same. */
 static bool same_wish(const struct binding_spec *a, const struct binding_spec *b)
 {
-	return a->wish == b->wish && a->owner.uid == b->owner.uid && a->owner.gid == b->owner.gid &&
-	       a->owner.mode == b->owner.mode && strcmp(a->container, b->container) == 0;
+	return a->wish == b->wish && volume_owner_equal(&a->owner, &b->owner) &&
+	       strcmp(a->container, b->container) == 0;
+}
+
+static void watch_no_more(const struct binding *b)
+{
+	struct hand_request rq = binding_request(b, HAND_WATCH);
+	struct err e;
+
+	if (b->road->hand_up &&
+	    b->road->ops->hand_send(b->road->arg, &rq, -1, binding_ignore, NULL, NULL, &e) < 0)
+		log_debug("volume.watched", L_STR(LOG_VOLUME, b->spec.ref.name), L_ERR(&e));
 }
 
 void road_set_pod(struct road *r, const char *pod_uid, const struct binding_spec *specs,
@@ -141,7 +197,7 @@ void road_set_pod(struct road *r, const char *pod_uid, const struct binding_spec
 	for (size_t i = 0; i < count; i++) {
 		b = find(r, &specs[i].ref);
 		if (b && !same_wish(&b->spec, &specs[i]))
-			b = binding_free(b);
+			b = let_go(b);
 		if (b) {
 			b->seen = true;
 			binding_update(b, &specs[i]);
@@ -151,8 +207,10 @@ void road_set_pod(struct road *r, const char *pod_uid, const struct binding_spec
 	}
 	for (b = LIST_FIRST(&r->bindings); b; b = next) {
 		next = LIST_NEXT(b, in_road);
-		if (!b->seen && strcmp(b->spec.ref.pod_uid, pod_uid) == 0)
-			binding_free(b);
+		if (!b->seen && strcmp(b->spec.ref.pod_uid, pod_uid) == 0) {
+			watch_no_more(b);
+			let_go(b);
+		}
 	}
 }
 
@@ -168,6 +226,13 @@ void road_pod_gone(struct road *r, const char *pod_uid)
 		retire(r, &b->spec.ref);
 		binding_free(b);
 	}
+	for (struct orphan *o = LIST_FIRST(&r->orphans), *next_orphan; o; o = next_orphan) {
+		next_orphan = LIST_NEXT(o, in_road);
+		if (strcmp(o->record.ref.pod_uid, pod_uid) != 0)
+			continue;
+		retire(r, &o->record.ref);
+		orphan_free(o);
+	}
 }
 
 static void retire_orphans(struct road *r)
@@ -175,7 +240,8 @@ static void retire_orphans(struct road *r)
 	const struct orphan *o;
 
 	LIST_FOREACH (o, &r->orphans, in_road)
-		retire(r, &o->record.ref);
+		if (!o->kept)
+			retire(r, &o->record.ref);
 	forget_orphans(r);
 }
 
@@ -184,17 +250,6 @@ void road_pods_synced(struct road *r)
 	r->pods_synced = true;
 	if (r->hand_up)
 		retire_orphans(r);
-}
-
-static void keep_orphan(struct road *r, const struct hand_reply *reply)
-{
-	struct orphan *o = calloc(1, sizeof(*o));
-
-	if (!o)
-		return;
-	o->record = reply->record;
-	o->intact = reply->intact;
-	LIST_INSERT_HEAD(&r->orphans, o, in_road);
 }
 
 static void all_adopted(struct road *r)
@@ -237,7 +292,7 @@ static void on_adopt(void *arg, const struct hand_reply *reply, int memfd _unuse
 		if (b)
 			binding_adopt(b, &reply->record, reply->intact);
 		else
-			keep_orphan(r, reply);
+			(void)keep_orphan(r, &reply->record, reply->intact);
 	}
 	if (reply->last)
 		all_adopted(r);

@@ -209,15 +209,6 @@ static int open_source(struct supply *s, struct err *e)
 	return ops->secret_open(s->road->arg, s->namespace_, s->name, &callbacks, s, &s->source, e);
 }
 
-static void drop_held(struct supply *s)
-{
-	if (!s->held)
-		return;
-	s->road->held_bytes -= content_size(&s->held->data);
-	content_done(&s->held->data);
-	free(TAKE(s->held));
-}
-
 static void supply_free(struct supply *s)
 {
 	const struct road_ops *ops = s->road->ops;
@@ -227,7 +218,7 @@ static void supply_free(struct supply *s)
 	if (s->timer)
 		ops->timer_free(s->timer);
 	trouble_forget(s);
-	drop_held(s);
+	supply_drop_held(s);
 	supply_count_volumes(s);
 	metric_remove(&count_not_after, M_LABELS(s->namespace_, s->name, "secret"));
 	metric_remove(&count_not_before, M_LABELS(s->namespace_, s->name));
@@ -318,57 +309,4 @@ void supply_note(struct supply *s, const struct record *record)
 		return;
 	memcpy(s->high_uid, record->secret_uid, sizeof(s->high_uid));
 	memcpy(s->high_rv, record->resource_version, sizeof(s->high_rv));
-}
-
-static int copy_files(struct content *to, const struct content *from, struct err *e)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (content_add(to, from->files[i].name, from->files[i].bytes.data,
-				from->files[i].bytes.len, e) < 0)
-			return -1;
-	return 0;
-}
-
-void supply_hold(struct supply *s, const struct secret_object *secret)
-{
-	struct secret_object *held;
-	struct err e;
-
-	s->reviews++;
-	if (secret == s->held)
-		return;
-	drop_held(s);
-	/* Without memory to hold it, it is read again. */
-	if (content_size(&secret->data) > LIMIT_HELD - s->road->held_bytes)
-		return;
-	held = calloc(1, sizeof(*held));
-	if (!held)
-		return;
-	*held = *secret;
-	held->data = (struct content){0};
-	held->allow_accounts = "";
-	if (copy_files(&held->data, &secret->data, &e) < 0) {
-		content_done(&held->data);
-		free(held);
-		return;
-	}
-	s->held = held;
-	s->road->held_bytes += content_size(&held->data);
-}
-
-void supply_release(struct supply *s)
-{
-	if (s->reviews && --s->reviews == 0)
-		drop_held(s);
-}
-
-bool supply_offer_held(struct supply *s, struct binding *b)
-{
-	struct offer offer = {.secret = s->held, .verdict = &s->verdict, .reset = s->reset};
-
-	/* A newer version was judged since: that one is to be read. */
-	if (!s->held || strcmp(s->held->resource_version, s->high_rv) != 0)
-		return false;
-	binding_offer(b, &offer);
-	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
+#include "base/text.h"
 #include "tests/lib/world_internal.h"
 
 #include <stdlib.h>
@@ -140,6 +141,7 @@ struct binding_spec *world_spec(unsigned n, const char *const *attributes)
 		key[equals - *attributes] = '\0';
 		world_must(attributes_set(&s->attributes, key, equals + 1, &e) == 0,
 			   "attributes_set");
+		s->wish = text_hash(s->wish, *attributes);
 	}
 	world_must(attributes_finish(&s->attributes, &defaults, &e) == 0, "attributes_finish");
 	if (s->attributes.container[0])

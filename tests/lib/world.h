@@ -36,6 +36,7 @@ struct world_volume {
 	struct err trail;  /* a swap is done, and PUBLISH answers this all the same */
 	enum signal_result signal_result; /* SIGNAL answers this */
 	bool damaged;
+	bool watched; /* for damage */
 };
 
 struct world_secret {
@@ -70,6 +71,8 @@ struct world {
 	const char *no_container; /* the container of this volume cannot be told */
 	unsigned process_starts;  /* the servers' processes are other ones after it grew */
 	bool hand_away;
+	struct err refuse_watch; /* WATCH answers this while its kind is set */
+	unsigned watches;        /* that were asked for */
 	struct err refuse_adopt; /* ADOPT answers this while its kind is set */
 	unsigned reviews;
 	int64_t review_ms;         /* how long one takes */

@@ -130,6 +130,14 @@ static void do_process(struct world *w, struct world_volume *v, const struct han
 	world_server_reads(v);
 }
 
+static void do_watch(struct world *w, struct world_volume *v, const struct hand_request *rq,
+		     struct hand_reply *reply)
+{
+	w->watches += rq->watch.on;
+	reply->err = w->refuse_watch;
+	v->watched = rq->watch.on && reply->err.kind == ERR_NONE;
+}
+
 void world_hand_answer(struct world *w, struct world_job *j)
 {
 	struct hand_reply reply = {.op = j->request.op, .signal_result = SIGNAL_NO_PROCESS};
@@ -164,6 +172,8 @@ void world_hand_answer(struct world *w, struct world_job *j)
 		v->record.owed_signal = 0;
 	else if (j->request.op == HAND_MARK)
 		v->record.quarantine_rv[0] = '\0';
+	else if (j->request.op == HAND_WATCH)
+		do_watch(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_RETIRE)
 		v->has_record = false;
 	reply.has_record = v->has_record;

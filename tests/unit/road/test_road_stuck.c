@@ -393,6 +393,24 @@ static void pod_that_joins_a_known_secret_gets_it(void **state)
 	assert_int_equal(world_state(&s->w, 2), BINDING_DELIVERED);
 }
 
+static void volume_that_cannot_be_watched_is_tried_again(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v;
+
+	err_set(&s->w.refuse_watch, ERR_EXHAUSTED, "fs.inotify.max_user_watches is used up");
+	v = deliver_first(s, PLAIN);
+	world_turn(&s->w, 60 * MINUTE_MS);
+	assert_false(v->watched);
+	assert_in_range(s->w.watches, 10, 24);
+	s->w.refuse_watch = (struct err){0};
+	world_turn(&s->w, 2 * LIMIT_WATCH_RETRY_MS);
+	assert_true(v->watched);
+	s->w.watches = 0;
+	world_turn(&s->w, 60 * MINUTE_MS);
+	assert_int_equal(s->w.watches, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +448,8 @@ int main(void)
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		no_of_the_api_server_is_asked_about_again_when_its_time_is_over, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(volume_that_cannot_be_watched_is_tried_again, set_up,
+					    tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
