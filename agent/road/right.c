@@ -33,9 +33,14 @@ static void on_answer(void *arg, bool allowed, const struct err *e)
 	if (right->allowed) {
 		right->until_ms = now + LIMIT_REVIEW_MS;
 		backoff_init(&right->again, LIMIT_DENIED_MIN_MS, LIMIT_DENIED_MAX_MS, 0);
+	} else if (e && err_meaning(e->kind)->may_retry) {
+		/* It was not asked: that is no no. */
+		right->until_ms = now + backoff_fail(&right->retry, now, r->ops->random(r->arg));
 	} else {
 		right->until_ms = now + backoff_fail(&right->again, now, 0);
 	}
+	if (!e)
+		backoff_init(&right->retry, LIMIT_BACKOFF_MIN_MS, LIMIT_BACKOFF_MAX_MS, 0);
 	if (e)
 		log_warn("review.failed", L_STR(LOG_NAMESPACE, right->namespace_),
 			 L_STR(LOG_SECRET, right->secret), L_ERR(e));
@@ -65,6 +70,7 @@ static struct right *make(struct road *r, const struct binding *b)
 	memcpy(right->account, b->spec.account, sizeof(right->account));
 	memcpy(right->secret, b->spec.attributes.secret, sizeof(right->secret));
 	backoff_init(&right->again, LIMIT_DENIED_MIN_MS, LIMIT_DENIED_MAX_MS, 0);
+	backoff_init(&right->retry, LIMIT_BACKOFF_MIN_MS, LIMIT_BACKOFF_MAX_MS, 0);
 	LIST_INSERT_HEAD(&r->rights, right, in_road);
 	return right;
 }

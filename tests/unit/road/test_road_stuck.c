@@ -411,6 +411,27 @@ static void volume_that_cannot_be_watched_is_tried_again(void **state)
 	assert_int_equal(s->w.watches, 0);
 }
 
+/* No answer is no no: the question is asked again as any request is. */
+static void review_that_could_not_be_asked_is_no_denial(void **state)
+{
+	struct scene *s = *state;
+
+	world_put_pair(&s->w, "web", &s->pair[0], "100");
+	world_secret(&s->w, "web")->allow = "";
+	err_set(&s->w.refuse_reviews, ERR_UNAVAILABLE, "the API server is away");
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 100);
+	assert_non_null(strstr(world_problem(&s->w, 1), "could not ask"));
+	world_turn(&s->w, 6000);
+	assert_in_range(s->w.reviews, 2, 4);
+	world_turn(&s->w, 10 * MINUTE_MS);
+	s->w.refuse_reviews = (struct err){0};
+	world_turn(&s->w, 2 * LIMIT_BACKOFF_MAX_MS);
+	assert_int_equal(world_state(&s->w, 1), BINDING_DELIVERED);
+	assert_int_equal(world_count_events(&s->w, EVENT_SECRET_NOT_ALLOWED), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +470,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		no_of_the_api_server_is_asked_about_again_when_its_time_is_over, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(volume_that_cannot_be_watched_is_tried_again, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(review_that_could_not_be_asked_is_no_denial, set_up,
 					    tear_down),
 	};
 
