@@ -14,7 +14,8 @@ NAMESPACE = "certhup-system"
 
 def delivered(secret, **keys):
     """The annotation of a pod whose volume `tls` gets a Secret, is reloaded by SIGHUP and probed on 8443. keys: others."""
-    wanted = {"secret": secret, "reload": "signal:HUP", "probe": "tls:8443", **{k.replace("_", "-"): v for k, v in keys.items()}}
+    others = {key.replace("_", "-"): value for key, value in keys.items()}
+    wanted = {"secret": secret, "reload": "signal:HUP", "probe": "tls:8443", **others}
     return {"certhup.io/volumes": json.dumps({"tls": wanted})}
 
 
@@ -48,7 +49,8 @@ class Agent:
 
     def ready(self, seconds=60):
         """Waits until the DaemonSet's newest pod is ready, and returns it."""
-        kube.kubectl("rollout", "status", f"daemonset/{self.name}", "-n", NAMESPACE, f"--timeout={seconds}s", seconds=seconds + 5)
+        kube.kubectl("rollout", "status", f"daemonset/{self.name}", "-n", NAMESPACE, f"--timeout={seconds}s",
+                     seconds=seconds + 5)
         return self.pod()
 
     def pod(self):

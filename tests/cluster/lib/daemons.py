@@ -6,12 +6,11 @@ import os
 import signal
 import time
 
-from lib import machine, pki
-from lib.places import HOME, KUBECONFIG, LOGS, PKI
+from lib import machine
+from lib.places import HOME, KUBECONFIG, LOGS, NODE, PKI, PODS, SERVICES, families
 
 # In the order of their start; they are stopped the other way about.
 ORDER = ["etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "cert-manager"]
-SERVICES, PODS = "10.96.0.0/16,fd00:96::/112", ["10.98.0.0/22", "fd00:98::/64"]
 PAUSE = "docker.io/local/pause:1"
 CNI_BIN = "/usr/lib/cni"
 
@@ -37,10 +36,10 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 KUBELET = {
     "kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1",
     "cgroupDriver": "cgroupfs", "failSwapOn": False, "failCgroupV1": False, "enforceNodeAllocatable": [],
-    "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%"},
+    "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
     "imageGCHighThresholdPercent": 100, "maxPods": 250, "readOnlyPort": 0, "serializeImagePulls": False,
     "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
-    "authentication": {"x509": {"clientCAFile": f"{PKI}/ca.crt"}, "webhook": {"enabled": True}, "anonymous": {"enabled": False}},
+    "authentication": {"x509": {"clientCAFile": f"{PKI}/ca.crt"}, "webhook": {"enabled": True}},
     "authorization": {"mode": "Webhook"},
     "tlsCertFile": f"{PKI}/kubelet-serving.crt", "tlsPrivateKeyFile": f"{PKI}/kubelet-serving.key",
     "clusterDNS": ["10.96.0.10"], "clusterDomain": "cluster.local",  # nobody answers there; without, each pod has an Event
@@ -48,26 +47,16 @@ KUBELET = {
 }
 
 
-def has_ipv6():
-    return os.path.isdir("/proc/sys/net/ipv6")
-
-
-def both(values):
-    """The IPv4 value, and where the kernel has IPv6 the other one too."""
-    return ",".join(values.split(",")[:2 if has_ipv6() else 1])
-
-
 def network():
-    nets = PODS if has_ipv6() else PODS[:1]
-    ipam = {"type": "host-local", "dataDir": "/run/cni", "ranges": [[{"subnet": net}] for net in nets],
-            "routes": [{"dst": "::/0" if ":" in net else "0.0.0.0/0"} for net in nets]}
+    ipam = {"type": "host-local", "dataDir": "/run/cni", "ranges": [[{"subnet": net}] for net in families(PODS)],
+            "routes": [{"dst": net} for net in families(("0.0.0.0/0", "::/0"))]}
     return {"cniVersion": "1.0.0", "name": "node", "plugins": [{"type": "ptp", "mtu": 1500, "ipam": ipam}]}
 
 
 def commands():
     api = {
-        "etcd-servers": "http://127.0.0.1:2379", "secure-port": "443", "bind-address": "::" if has_ipv6() else "0.0.0.0",
-        "advertise-address": pki.NODE, "service-cluster-ip-range": both(SERVICES), "allow-privileged": "true",
+        "etcd-servers": "http://127.0.0.1:2379", "secure-port": "443", "bind-address": families(("0.0.0.0", "::"))[-1],
+        "advertise-address": NODE[0], "service-cluster-ip-range": ",".join(families(SERVICES)), "allow-privileged": "true",
         "authorization-mode": "Node,RBAC", "enable-admission-plugins": "NodeRestriction", "client-ca-file": f"{PKI}/ca.crt",
         "tls-cert-file": f"{PKI}/apiserver.crt", "tls-private-key-file": f"{PKI}/apiserver.key",
         "service-account-issuer": "https://kubernetes.default.svc", "service-account-key-file": f"{PKI}/accounts.pub",
@@ -82,7 +71,7 @@ def commands():
     }
     kubelet = {
         "config": f"{HOME}/kubelet.json", "kubeconfig": f"{HOME}/kubelet.conf", "hostname-override": "n1",
-        "node-ip": both(f"{pki.NODE},{pki.NODE6}"),
+        "node-ip": ",".join(families(NODE)),
     }
     return {
         "etcd": ["etcd", f"--data-dir={HOME}/memory/etcd", "--unsafe-no-fsync", "--listen-peer-urls=http://127.0.0.1:2380"],

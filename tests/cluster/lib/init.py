@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's first process: puts its file systems and its network up, says so, and then reaps.
 
-usage: init.py HOME HOSTNAME      it goes on when "go" comes on its standard input, and ends when that ends first
+usage: init.py HOSTNAME      it goes on when "go" comes on its standard input, and ends when that ends first
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 
-ADDRESSES = ["10.99.0.1/24", "10.96.0.1/32", "fd00:99::1/64", "fd00:96::1/128"]  # the node's, the API server's Services
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.places import API_SERVICE, CACHE, CGROUP, HOME, NODE, ROOT, families  # noqa: E402
+
 # kubelet sets these for the whole machine; where it finds its values it leaves them. So it sees files of ours.
 TUNABLES = {"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
             "kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000"}
@@ -28,25 +30,24 @@ def mounts():
 
 def bind_cgroups(into):
     """The node's control groups under /sys/fs/cgroup, as on a machine: a hierarchy's root is the node's own group."""
-    mine = f"certhup-cluster-{os.path.basename(sys.argv[1])}"
     tops = [at for at, kind in mounts() if kind in ("cgroup", "cgroup2")]
     if "/sys/fs/cgroup" in tops:
-        do("mount", "--bind", f"/sys/fs/cgroup/{mine}", into)
+        do("mount", "--bind", f"/sys/fs/cgroup/{CGROUP}", into)
         return
     do("mount", "-t", "tmpfs", "-o", "mode=755", "cgroups", into)
     for top in (t for t in tops if os.path.dirname(t) == "/sys/fs/cgroup"):
         name = os.path.basename(top)
         os.mkdir(f"{into}/{name}")
-        do("mount", "--bind", f"{top}/{mine}", f"{into}/{name}")
+        do("mount", "--bind", f"{top}/{CGROUP}", f"{into}/{name}")
     for entry in os.scandir("/sys/fs/cgroup"):
         if entry.is_symlink():
             os.symlink(os.readlink(entry.path), f"{into}/{entry.name}")
 
 
-def file_systems(home):
+def file_systems():
     """This machine's disks as they are, and everything else anew."""
     do("mount", "--make-rprivate", "/")
-    root = f"{home}/root"
+    root = f"{HOME}/root"
     os.mkdir(root)
     apart = ("/proc", "/sys", "/dev", "/run", "/tmp")
     disks = [at for at, _ in mounts() if at != "/" and not any(at == a or at.startswith(a + "/") for a in apart)]
@@ -61,39 +62,44 @@ def file_systems(home):
     bind_cgroups(f"{root}/sys/fs/cgroup")
     do("mount", "-t", "tmpfs", "-o", "mode=755", "run", f"{root}/run")
     do("mount", "-t", "tmpfs", "-o", "mode=755", "lib", f"{root}/var/lib")  # this machine's own kubelet is none of ours
-    os.makedirs(root + home)
-    do("mount", "--bind", home, root + home)
+    for place in (HOME, ROOT, CACHE):
+        if not os.path.isdir(root + place):  # hidden by what is new
+            os.makedirs(root + place)
+            do("mount", "--bind", place, root + place)
     for place in ("/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/log"):
-        os.makedirs(home + place)
+        os.makedirs(HOME + place)
         os.makedirs(root + place, exist_ok=True)
-        do("mount", "--bind", home + place, root + place)
-    os.mkdir(f"{home}/memory")
-    do("mount", "-t", "tmpfs", "-o", "mode=700", "memory", f"{root}{home}/memory")
+        do("mount", "--bind", HOME + place, root + place)
+    os.mkdir(f"{HOME}/memory")
+    do("mount", "-t", "tmpfs", "-o", "mode=700", "memory", f"{root}{HOME}/memory")
     os.chdir(root)
-    os.mkdir(f"{home}/old")
-    do("pivot_root", ".", f".{home}/old")
+    os.mkdir(f"{HOME}/old")
+    do("pivot_root", ".", f".{HOME}/old")
     os.chroot(".")
-    do("umount", "--lazy", f"{home}/old")
+    do("umount", "--lazy", f"{HOME}/old")
     do("mount", "--make-rshared", "/")  # what kubelet mounts for a pod reaches that pod, and Bidirectional works
 
 
-def tunables(home):
+def tunables():
     for name, value in TUNABLES.items():
-        path = f"{home}/memory/{name.replace('/', '.')}"
+        path = f"{HOME}/memory/{name.replace('/', '.')}"
         with open(path, "w", encoding="ascii") as f:
             f.write(value + "\n")
         if os.path.exists(f"/proc/sys/{name}"):
             do("mount", "--bind", path, f"/proc/sys/{name}")
 
 
+def add_address(address):
+    do("ip", "address", "add", address, "dev", "node0", *(["nodad"] if ":" in address else []))
+
+
 def network():
     do("ip", "link", "set", "lo", "up")
     do("ip", "link", "add", "node0", "type", "bridge")  # the kernel may have no dummy device
-    for address in ADDRESSES:
-        if ":" not in address:
-            do("ip", "address", "add", address, "dev", "node0")
-        elif os.path.isdir("/proc/sys/net/ipv6"):
-            do("ip", "address", "add", address, "dev", "node0", "nodad")
+    for address in families(NODE):
+        add_address(f"{address}/{64 if ':' in address else 24}")
+    for address in families(API_SERVICE):
+        add_address(f"{address}/{128 if ':' in address else 32}")
     do("ip", "link", "set", "node0", "up")
     for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
         if os.path.exists(f"/proc/sys/net/{path}"):
@@ -102,14 +108,13 @@ def network():
 
 
 def main():
-    home, hostname = sys.argv[1:]
     if os.read(0, 2) != b"go":
         return 1
-    socket.sethostname(hostname)
-    file_systems(home)
-    tunables(home)
+    socket.sethostname(sys.argv[1])
+    file_systems()
+    tunables()
     network()
-    with open(f"{home}/node-is-there", "w", encoding="ascii"):
+    with open(f"{HOME}/node-is-there", "w", encoding="ascii"):
         pass
     while True:  # reaps whoever is left to the first process
         signal.sigwait([signal.SIGCHLD])

@@ -128,7 +128,7 @@ def _become_parent_of_init(hostname, enter_read, pid_write):
         os.dup2(enter_read, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.execv(sys.executable, [sys.executable, f"{HERE}/lib/init.py", HOME, hostname])
+        os.execv(sys.executable, [sys.executable, f"{HERE}/lib/init.py", hostname])
     os.write(pid_write, str(init).encode())
 
 

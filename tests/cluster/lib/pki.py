@@ -5,12 +5,11 @@ import base64
 import os
 import subprocess
 
-from lib.places import HOME, KUBECONFIG, PKI
+from lib.places import API_SERVICE, HOME, KUBECONFIG, NODE, PKI
 
-NODE, NODE6 = "10.99.0.1", "fd00:99::1"
-SERVER = f"https://{NODE}:443"
-API_NAMES = ["DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", "DNS:localhost", "IP:127.0.0.1", "IP:::1",
-             "IP:10.96.0.1", "IP:fd00:96::1", f"IP:{NODE}", f"IP:{NODE6}"]
+SERVER = f"https://{NODE[0]}:443"
+API_NAMES = ["DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", "DNS:localhost",
+             *[f"IP:{address}" for address in ("127.0.0.1", "::1", *NODE, *API_SERVICE)]]
 USERS = {  # file: subject
     "admin": "/O=system:masters/CN=admin",
     "kubelet": "/O=system:nodes/CN=system:node:n1",
@@ -67,7 +66,7 @@ def make():
     os.makedirs(PKI, mode=0o700)
     certificate("ca", "/CN=certhup-cluster-ca", ca="")
     certificate("apiserver", "/CN=kube-apiserver", API_NAMES)
-    certificate("kubelet-serving", "/CN=n1", ["DNS:n1", f"IP:{NODE}", f"IP:{NODE6}"])
+    certificate("kubelet-serving", "/CN=n1", ["DNS:n1", *[f"IP:{address}" for address in NODE]])
     for user, subject in USERS.items():
         certificate(user, subject)
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{PKI}/accounts.key")

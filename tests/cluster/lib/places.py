@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things are: in the checkout, in the cache, and of one cluster."""
+"""Where things are: in the checkout, in the cache, of one cluster, and in its network."""
 
 import os
 import re
@@ -21,3 +21,14 @@ STATE = f"{HOME}/state.json"
 LOGS = f"{HOME}/logs"
 PKI = f"{HOME}/pki"
 KUBECONFIG = f"{HOME}/admin.conf"
+
+# IPv4 and IPv6. The API server's Service addresses are the node's own, too: so pods reach it with no kube-proxy.
+NODE = ("10.99.0.1", "fd00:99::1")
+API_SERVICE = ("10.96.0.1", "fd00:96::1")
+SERVICES = ("10.96.0.0/16", "fd00:96::/112")
+PODS = ("10.98.0.0/22", "fd00:98::/64")  # for 250 pods, and those that are on their way out
+
+
+def families(pair):
+    """Of an IPv4 and an IPv6 value those that the kernel has."""
+    return pair[:2 if os.path.isdir("/proc/sys/net/ipv6") else 1]

@@ -3,7 +3,8 @@
 
 import socket
 
-from lib import certmanager, daemons, kube, machine, programs, workload
+from lib import certmanager, kube, machine, programs, workload
+from lib.places import families
 from lib.suite import Case
 
 
@@ -38,8 +39,7 @@ class Cluster(Case):
         secret = certmanager.secret(space, "web")
         kube.apply(*workload.nginx(space, volume={"secret": {"secretName": "web"}}))
         pod = kube.pod_running(space, "web")
-        families = [socket.AF_INET, socket.AF_INET6] if daemons.has_ipv6() else [socket.AF_INET]
-        for family in families:
+        for family in families((socket.AF_INET, socket.AF_INET6)):
             with self.subTest(family=family.name):
                 self.assertEqual(workload.served(workload.address(pod, family)), workload.leaf(secret))
         self.assertIn("start worker process", kube.kubectl("logs", "-n", space, "web"))

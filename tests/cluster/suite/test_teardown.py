@@ -31,7 +31,8 @@ class Teardown(Case):
         up = subprocess.Popen([f"{HERE}/cluster", "up"], env={**os.environ, "CERTHUP_CLUSTER": OTHER}, start_new_session=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(up.stdout.close)
-        kube.wait_for(f"{server} started", lambda: os.path.exists(f"{HOME}/logs/{server}.log") or up.poll() is not None, every=0.01)
+        log = f"{HOME}/logs/{server}.log"
+        kube.wait_for(f"{server} started", lambda: os.path.exists(log) or up.poll() is not None, every=0.01)
         self.assertIsNone(up.poll(), "the bring-up ended too early")
         return up
 
