@@ -104,9 +104,11 @@ def down():
 
 def status():
     """Lines that tell what is there."""
+    others = [name for name in machine.clusters() if name != NAME]
+    lines = [f"cluster {name}: see CERTHUP_CLUSTER={name} tests/cluster/cluster status" for name in others]
     if machine.init_pid() is None:
-        return [f"cluster {NAME}: down"]
-    lines = [f"cluster {NAME}: up, its first process is {machine.init_pid()}, all of it in {HOME}"]
+        return lines + [f"cluster {NAME}: down"]
+    lines.append(f"cluster {NAME}: up, its first process is {machine.init_pid()}, all of it in {HOME}")
     return lines + [f"  {name}: {daemons.pid_of(name) or 'not running'}" for name in daemons.ORDER]
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are: in the checkout, in the cache, of one cluster, and in its network."""
 
+import hashlib
 import os
 import re
 
@@ -10,8 +11,9 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 _cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.environ.get("HOME") or "/root", ".cache")
 CACHE = os.environ.get("CERTHUP_CACHE") or os.path.join(_cache, "certhup")
 
-# Several clusters may be up at a time, each by its own name.
-NAME = os.environ.get("CERTHUP_CLUSTER") or "main"
+# Each checkout has a cluster of its own by default, so that two do not end each other's.
+_own = re.sub(r"[^a-z0-9]+", "-", os.path.basename(ROOT).lower())[:10].strip("-")
+NAME = os.environ.get("CERTHUP_CLUSTER") or f"{_own}-{hashlib.sha256(ROOT.encode()).hexdigest()[:4]}"
 if not re.fullmatch(r"[a-z0-9-]{1,20}", NAME):
     raise SystemExit("cluster: CERTHUP_CLUSTER is a name of at most 20 small letters, digits and dashes")
 
