@@ -86,7 +86,7 @@ static void both_deliver(const char *name, const char *verbs, const char *text)
 	in_pod_rotate(&pod, NULL, &second);
 	program_start(&sidecar, &as_container,
 		      SIDECAR("--timeout=20s", "--kubeconfig", kubeconfig));
-	assert_true(in_pod_holds(&pod, "tls.crt", second.tls_crt, 15000));
+	assert_true(in_pod_holds(&pod, "tls.crt", second.tls_crt, 30000));
 	program_signal(&sidecar, SIGTERM);
 	assert_int_equal(program_wait(&sidecar, 10000), 0);
 	says(&sidecar, text);
