@@ -128,6 +128,9 @@ check-client: ## the API client's tests against the server of KUBECONFIG=...; wi
 	@$(MAKE) -s BUILD=asan build/asan/tests/integration/test_client build/asan/apiserver
 	$(if $(filter command%,$(origin KUBECONFIG)),CERTHUP_CLIENT_KUBECONFIG='$(KUBECONFIG)') build/asan/tests/integration/test_client
 
+check-chart: deps ## the chart: rendered by helm 4 and 3, its rights, schema, alerts; no cluster is needed
+	@tests/chart/run $(WORDS)
+
 FUZZ_SECONDS ?= 60
 # A real Kubernetes on this machine, in namespaces of its own (tests/cluster/README.md).
 MINOR ?=
@@ -178,6 +181,6 @@ Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2))
 
 .PHONY: all tools tests demo deps check lint reference soak check-client cluster-deps check-cluster cluster-up \
-	cluster-shell cluster-down fuzz check-fresh install clean help
+	cluster-shell cluster-down fuzz check-fresh check-chart install clean help
 .SECONDARY:
 -include $(shell find build/$(BUILD) -name '*.d' 2>/dev/null)

@@ -24,7 +24,7 @@ head_libs := -Wl,--start-group $(head_libs) -lnghttp2 -Wl,--end-group
 endif
 
 ARCHES ?= amd64 arm64
-IMAGE ?= docker.io/local/certhup:$(VERSION)
+IMAGE ?= localhost/certhup:$(VERSION)
 
 image: ## the container image for ARCHES (amd64 arm64): build/image/certhup-ARCH.oci.tar
 	@tests/deps agent/image/packages.txt
