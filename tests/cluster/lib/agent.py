@@ -34,33 +34,33 @@ def gate():
 class Agent:
     """A release of the chart for the time of a test: `with Agent(namespaces=[space]) as agent:`. values: further ones."""
 
-    def __init__(self, namespaces=(), version=4, name="certhup", **values):
-        self.name, self.version = name, version
+    def __init__(self, namespaces=(), version=4, name="certhup", namespace=NAMESPACE, **values):
+        self.name, self.version, self.namespace = name, version, namespace
         self.values = {"rbac": {"namespaces": list(namespaces)}, "defaults": {"splay": "0s"}, **values}
 
     def __enter__(self):
-        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        helm("upgrade", "--install", self.name, CHART, "-n", NAMESPACE, values=self.values, version=self.version)
+        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+        helm("upgrade", "--install", self.name, CHART, "-n", self.namespace, values=self.values, version=self.version)
         self.ready()
         return self
 
     def __exit__(self, *_):
-        helm("uninstall", self.name, "-n", NAMESPACE, "--wait", "--ignore-not-found", version=self.version)
+        helm("uninstall", self.name, "-n", self.namespace, "--wait", "--ignore-not-found", version=self.version)
 
     def ready(self, seconds=60):
         """Waits until the DaemonSet's newest pod is ready, and returns it."""
-        kube.kubectl("rollout", "status", f"daemonset/{self.name}", "-n", NAMESPACE, f"--timeout={seconds}s",
+        kube.kubectl("rollout", "status", f"daemonset/{self.name}", "-n", self.namespace, f"--timeout={seconds}s",
                      seconds=seconds + 5)
         return self.pod()
 
     def pod(self):
-        pods = kube.get("pod", namespace=NAMESPACE, selector=f"app.kubernetes.io/instance={self.name}")
+        pods = kube.get("pod", namespace=self.namespace, selector=f"app.kubernetes.io/instance={self.name}")
         return next(p for p in pods if "deletionTimestamp" not in p["metadata"])
 
     def status(self):
         """The rows of `certhup status`."""
-        out = kube.exec_in(NAMESPACE, self.pod()["metadata"]["name"], "certhup", "status", "-o", "json", container="head")
+        out = kube.exec_in(self.namespace, self.pod()["metadata"]["name"], "certhup", "status", "-o", "json", container="head")
         return json.loads(out)
 
     def logs(self, container="head"):
-        return kube.kubectl("logs", "-n", NAMESPACE, self.pod()["metadata"]["name"], "-c", container)
+        return kube.kubectl("logs", "-n", self.namespace, self.pod()["metadata"]["name"], "-c", container)

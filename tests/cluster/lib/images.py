@@ -99,6 +99,11 @@ def load(path):
     machine.run(["ctr", "-n", "k8s.io", "images", "import", path], capture_output=True)
 
 
+def tag(name, other):
+    """Gives an image of the node another name."""
+    machine.run(["ctr", "-n", "k8s.io", "images", "tag", "--force", name, other], capture_output=True)
+
+
 def pack(name, tree, entrypoint, user="0:0"):
     """An image docker.io/local/NAME of the tree, loaded into the node. Pods name it with imagePullPolicy: Never."""
     path = f"{HOME}/images/{name.replace(':', '-')}.tar"
@@ -132,5 +137,5 @@ def load_certhup():
         built = json.load(tar.extractfile("index.json"))["manifests"][0]["annotations"]["io.containerd.image.name"]
     name = "localhost/certhup:" + built.rpartition(":")[2]
     if name != built:
-        machine.run(["ctr", "-n", "k8s.io", "images", "tag", "--force", built, name], capture_output=True)
+        tag(built, name)
     return name

@@ -2,7 +2,9 @@
 """Servers as pods: their images, packed from Debian's packages, their manifests, and what they serve."""
 
 import base64
+import contextlib
 import hashlib
+import http.client
 import socket
 import ssl
 
@@ -14,14 +16,15 @@ http {
   access_log off;
   client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
   uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
-  server {
+  %s
+}
+"""
+SERVER = """server {
     listen 8443 ssl; listen [::]:8443 ssl;
     ssl_certificate /tls/tls.crt; ssl_certificate_key /tls/tls.key;
     %s
     location / { return 200 "certhup\\n"; }
-  }
-}
-"""
+  }"""
 MUTUAL = "ssl_client_certificate /tls/ca.crt; ssl_verify_client on;"
 
 
@@ -29,14 +32,16 @@ def nginx_image():
     tree = images.Tree()
     tree.program("/usr/sbin/nginx")
     tree.folder("var/log/nginx")
-    return images.pack("nginx:1", tree, ["/usr/sbin/nginx", "-c", "/etc/nginx/nginx.conf", "-e", "stderr"])
+    tree.text("etc/nginx/nginx.conf", NGINX_CONF % "include /etc/nginx/conf.d/*.conf;")
+    name = images.pack("nginx:1", tree, ["/usr/sbin/nginx", "-c", "/etc/nginx/nginx.conf", "-e", "stderr"])
+    images.tag(name, "docker.io/library/nginx:1")  # which the documents' pods name
 
 
 def nginx(namespace, name="web", volume=None, annotations=None, mutual=False, **spec):
     """The ConfigMap and the pod of an nginx that serves /tls on 8443. volume: the source of /tls, a memory emptyDir where
     none is named. spec: further fields of the pod's spec."""
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-conf", "namespace": namespace},
-              "data": {"nginx.conf": NGINX_CONF % (MUTUAL if mutual else "")}}
+              "data": {"nginx.conf": NGINX_CONF % (SERVER % (MUTUAL if mutual else ""))}}
     container = {
         "name": "nginx", "image": "docker.io/local/nginx:1", "imagePullPolicy": "Never",
         "ports": [{"containerPort": 8443}], "readinessProbe": {"tcpSocket": {"port": 8443}, "periodSeconds": 1},
@@ -62,11 +67,26 @@ def served(address, port=8443, pair=None, seconds=5):
             return tls.getpeercert(binary_form=True)
 
 
+def request(pod, pair, port=8443):
+    """What the pod's server answers to GET / of a client that shows a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(*pair)
+    connection = http.client.HTTPSConnection(address(pod), port, context=context, timeout=5)
+    with contextlib.closing(connection):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        return f"{answer.status} {answer.read().decode()}"
+
+
+def first(pem):
+    """The DER of the first certificate of a PEM text."""
+    return ssl.PEM_cert_to_DER_cert(pem[:pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n")
+
+
 def leaf(secret):
     """The DER of a Secret's leaf."""
-    pem = base64.b64decode(secret["data"]["tls.crt"]).decode()
-    first = pem[:pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
-    return ssl.PEM_cert_to_DER_cert(first)
+    return first(base64.b64decode(secret["data"]["tls.crt"]).decode())
 
 
 def fingerprint(der):
