@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t text_utf8_length(const char *text, size_t len)
@@ -88,6 +89,25 @@ int text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 		return -1;
 	*ret = v;
 	return 0;
+}
+
+int text_parse_mode(const char *s, uint32_t *ret)
+{
+	const char *list = TEXT_MODES;
+	size_t len = strlen(s);
+
+	if (len == 4 && s[0] == '0') {
+		s++;
+		len--;
+	}
+	for (; *list; list += strspn(list, ", ")) {
+		if (len == 3 && memcmp(list + 1, s, len) == 0) {
+			*ret = (uint32_t)strtoul(s, NULL, 8);
+			return 0;
+		}
+		list += strcspn(list, ",");
+	}
+	return -1;
 }
 
 /* Milliseconds of the unit at *s, which is moved behind it; 0 when there is none. */

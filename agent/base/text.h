@@ -31,6 +31,13 @@ int text_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret) _mu
  */
 int text_parse_duration(const char *s, int64_t max_ms, int64_t *ret_ms) _must_check_;
 
+/*
+ * The mode of files that hold a key, in octal, with or without the leading 0: only the owner may write, and nobody runs it.
+ * Returns -1 for what is not among them.
+ */
+#define TEXT_MODES "0400, 0440, 0444, 0600, 0640, 0644"
+int text_parse_mode(const char *s, uint32_t *ret) _must_check_;
+
 #define TEXT_DURATION 32
 /* "1h30m", "5s", "250ms", "0s". */
 void text_duration(int64_t ms, char ret_text[static TEXT_DURATION]);

@@ -22,26 +22,6 @@ static int store_choice(const struct option *o, const char *text, int *ret)
 	return -1;
 }
 
-static int store_mode(const char *text, uint32_t *ret)
-{
-	static const uint32_t modes[] = {0400, 0440, 0444, 0600, 0640, 0644};
-	uint32_t mode = 0;
-
-	if (!*text || strlen(text) > 4)
-		return -1;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '7')
-			return -1;
-		mode = mode * 8 + (uint32_t)(*text - '0');
-	}
-	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-		if (mode == modes[i]) {
-			*ret = mode;
-			return 0;
-		}
-	return -1;
-}
-
 static int store_bool(const char *text, bool *ret)
 {
 	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
@@ -73,7 +53,7 @@ int value_store(const struct option *o, const char *text, void *settings)
 			return -1;
 		return *(int64_t *)at < o->min ? -1 : 0;
 	case OPTION_MODE:
-		return store_mode(text, at);
+		return text_parse_mode(text, at);
 	case OPTION_CHOICE:
 		return store_choice(o, text, at);
 	}
@@ -100,8 +80,7 @@ void value_describe(const struct option *o, char *to, size_t size)
 		break;
 	case OPTION_MODE:
 		snprintf(to, size,
-			 "one of 0400, 0440, 0444, 0600, 0640, 0644: only the owner may write, "
-			 "and nobody runs a key");
+			 "one of " TEXT_MODES ": only the owner may write, and nobody runs a key");
 		break;
 	case OPTION_CHOICE:
 		snprintf(to, size, "one of %s", o->choices);

@@ -25,15 +25,12 @@ static int set_items(struct attributes *a, const char *v)
 
 static int set_mode(struct attributes *a, const char *v)
 {
-	size_t len = strspn(v, "01234567");
-	int32_t mode = 0;
+	uint32_t mode;
 
-	if (len < 3 || len > 4 || v[len] || (len == 4 && v[0] != '0'))
+	if (text_parse_mode(v, &mode) < 0)
 		return -1;
-	for (; *v; v++)
-		mode = mode * 8 + (*v - '0');
-	a->mode = mode;
-	return mode & 0400 ? 0 : -1;
+	a->mode = (int32_t)mode;
+	return 0;
 }
 
 static int set_owner(struct attributes *a, const char *v)
@@ -170,8 +167,8 @@ const struct attribute *attributes_table(void)
 	     "Which Secret is delivered.", set_secret},
 	    {"items", "all keys", "key=path,key=path with plain file names",
 	     "Which keys are delivered, and under which names.", set_items},
-	    {"mode", "0440 with fsGroup, 0400 with one runAsUser, else 0444",
-	     "an octal number from 0400 to 0777", "Mode of the files.", set_mode},
+	    {"mode", "0440 with fsGroup, 0400 with one runAsUser, else 0444", "one of " TEXT_MODES,
+	     "Mode of the files.", set_mode},
 	    {"owner", "root:fsGroup, or the containers' one runAsUser",
 	     "uid or uid:gid, in numbers", "Owner of the files.", set_owner},
 	    {"bundle", "off", "a plain file name",

@@ -107,6 +107,21 @@ static void numbers_are_digits_within_bounds(void **state _unused_)
 	assert_true(v == UINT64_MAX);
 }
 
+static void mode_lets_nobody_but_the_owner_write(void **state _unused_)
+{
+	static const char *const bad[] = {"",     "0",    "44",   "4",     "0666", "0777",  "04440",
+					  "640 ", "4644", "0448", "0x1a4", "-440", "0440,", "400,"};
+	uint32_t mode = 0;
+
+	assert_int_equal(text_parse_mode("0440", &mode), 0);
+	assert_int_equal(mode, 0440);
+	assert_int_equal(text_parse_mode("644", &mode), 0);
+	assert_int_equal(mode, 0644);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(text_parse_mode(bad[i], &mode), -1);
+	assert_int_equal(mode, 0644);
+}
+
 static void durations_are_those_of_go(void **state _unused_)
 {
 	static const struct {
@@ -205,6 +220,7 @@ int main(void)
 	    cmocka_unit_test(json_string_over_the_maximum_is_refused),
 	    cmocka_unit_test(utf8_is_judged_by_rfc_3629),
 	    cmocka_unit_test(numbers_are_digits_within_bounds),
+	    cmocka_unit_test(mode_lets_nobody_but_the_owner_write),
 	    cmocka_unit_test(durations_are_those_of_go),
 	    cmocka_unit_test(other_durations_are_refused),
 	    cmocka_unit_test(durations_are_written_as_they_are_read),

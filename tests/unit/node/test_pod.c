@@ -165,6 +165,7 @@ static void E13_hostile_values_are_refused_by_key_with_what_is_allowed(void **st
 	    {"{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"probe\\\":\\\"tls:99999\\\"}}",
 	     "tls:PORT"},
 	    {"{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"mode\\\":\\\"4755\\\"}}", "mode"},
+	    {"{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"mode\\\":\\\"0666\\\"}}", "0400, 0440"},
 	    {"{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"owner\\\":\\\"root\\\"}}", "in numbers"},
 	    {"{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"splay\\\":\\\"-5s\\\"}}", "duration"},
 	    {"{\\\"tls\\\":{\\\"secret\\\":\\\"s\\\",\\\"mode\\\":420}}", "not a string"},
