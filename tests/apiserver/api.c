@@ -152,7 +152,10 @@ static int negotiate(struct call *c, struct failure *f)
 	c->partial = false;
 	failure_set(f, 406, "NotAcceptable",
 		    "406: Not Acceptable\n\nAvailable representations: application/json, "
-		    "application/yaml, application/vnd.kubernetes.protobuf");
+		    "application/yaml, application/vnd.kubernetes.protobuf%s",
+		    *c->route.name ? ""
+				   : ", application/json;stream=watch, "
+				     "application/vnd.kubernetes.protobuf;stream=watch");
 	return failure_details(f, NULL, NULL, NULL);
 }
 
@@ -220,6 +223,12 @@ void handle_call(struct call *c)
 		gojson_set(version, "minor", "37");
 		gojson_set(version, "gitVersion", "v1.37.2");
 		call_answer(c, 200, version);
+		break;
+	}
+	case ROUTE_NO_RESOURCE: {
+		_cleanup_failure_ struct failure f = {0};
+		failure_no_resource(&f);
+		call_fail(c, &f);
 		break;
 	}
 	default:

@@ -63,6 +63,10 @@ struct json_object *call_show(const struct call *c, struct json_object *stored, 
 /* Parses the body as one JSON object of the resource. */
 int call_body(struct call *c, struct json_object **ret, struct failure *f);
 
+/* Who writes, for managedFields. */
+#define CALL_MANAGER 128
+const char *call_manager(const struct call *c, char ret[static CALL_MANAGER]);
+
 /* read.c */
 void read_get(struct call *c);
 void read_list(struct call *c);

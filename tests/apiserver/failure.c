@@ -50,7 +50,7 @@ int failure_details(struct failure *f, const char *name, const char *group, cons
 {
 	if (!f->object)
 		f->object = json_object_new_object();
-	gojson_set(f->object, "name", name);
+	gojson_set(f->object, "name", name && *name ? name : NULL);
 	gojson_set(f->object, "group", group && *group ? group : NULL);
 	gojson_set(f->object, "kind", kind);
 	return -1;
@@ -88,6 +88,12 @@ int failure_not_found(struct failure *f, const struct resource *r, const char *n
 	failure_set(f, 404, "NotFound", "%s%s%s \"%s\" not found", r->plural, *r->group ? "." : "",
 		    r->group, name);
 	return failure_details(f, name, r->group, r->plural);
+}
+
+int failure_no_resource(struct failure *f)
+{
+	failure_set(f, 404, "NotFound", "the server could not find the requested resource");
+	return failure_details(f, NULL, NULL, NULL);
 }
 
 int failure_not_allowed(struct failure *f)

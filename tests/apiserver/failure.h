@@ -40,6 +40,7 @@ int failure_retry_after(struct failure *f, int seconds);
 /* Well-known ones. */
 int failure_not_found(struct failure *f, const struct resource *r, const char *name);
 int failure_bad_request(struct failure *f, const char *fmt, ...) _printf_(2, 3);
+int failure_no_resource(struct failure *f); /* the group is known, its resource is not */
 int failure_not_allowed(struct failure *f);
 int failure_media_type(struct failure *f);
 /* 410: what it was asked for is no longer there. */

@@ -61,6 +61,8 @@ static char *page_token(int64_t rv, const char *start)
 	return encode_token((const char *)evbuffer_pullup(text, -1));
 }
 
+#define BASE64_URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 static int read_token(const char *token, struct page *ret, struct failure *f)
 {
 	struct err e;
@@ -75,8 +77,12 @@ static int read_token(const char *token, struct page *ret, struct failure *f)
 		base64[i] = token[i] == '-' ? '+' : token[i] == '_' ? '/' : token[i];
 	int got = EVP_DecodeBlock(text, (unsigned char *)base64, (int)padded);
 	got -= (int)(padded - len);
-	if (got < 0)
-		return failure_bad_request(f, "continue key is not valid: illegal base64 data");
+	size_t good = strspn(token, BASE64_URL);
+	if (good < len || len % 4 == 1)
+		return failure_bad_request(f,
+					   "invalid continue token: continue key is not valid: "
+					   "illegal base64 data at input byte %zu",
+					   good < len ? good : len - 1);
 	_cleanup_gojson_ struct json_object *object = gojson_parse((char *)text, (size_t)got, &e);
 	const char *start = gojson_text(object, "start", NULL);
 	if (!start || *start != '/')

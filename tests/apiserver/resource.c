@@ -76,6 +76,14 @@ const struct resource *resource_find(const char *group, const char *version, con
 	return NULL;
 }
 
+bool resource_has_group(const char *group, const char *version)
+{
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+		if (!strcmp(resources[i].group, group) && !strcmp(resources[i].version, version))
+			return true;
+	return false;
+}
+
 const struct resource *resource_of_kind(const char *api_version, const char *kind)
 {
 	char text[RESOURCE_API_VERSION];

@@ -27,6 +27,8 @@ struct resource {
 
 /* NULL when there is none. */
 const struct resource *resource_find(const char *group, const char *version, const char *plural);
+bool resource_has_group(const char *group, const char *version);
+
 /* By the apiVersion and kind of an object; NULL when there is none. */
 const struct resource *resource_of_kind(const char *api_version, const char *kind);
 /* The first row with this plural (what admin commands name); NULL when there is none. */

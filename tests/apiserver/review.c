@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/apiserver/api.h"
+#include "tests/apiserver/shape.h"
 
 #include <string.h>
 
@@ -115,6 +116,7 @@ void review_create(struct call *c)
 	_cleanup_gojson_ struct json_object *sent = NULL;
 	const char *kind = c->route.resource->kind;
 	char api_version[RESOURCE_API_VERSION];
+	char manager[CALL_MANAGER];
 	if (call_body(c, &sent, &f) < 0) {
 		call_fail(c, &f);
 		return;
@@ -138,6 +140,8 @@ void review_create(struct call *c)
 	json_object_object_add(review, "metadata", metadata);
 	if (*c->route.ns)
 		gojson_set(metadata, "namespace", c->route.ns);
+	json_object_object_add(metadata, "managedFields",
+			       shape_managed(c->route.resource, sent, call_manager(c, manager)));
 	json_object_object_add(review, "spec", json_object_get(spec));
 	json_object_object_add(review, "status", status);
 	call_answer(c, 201, review);

@@ -59,7 +59,10 @@ static void read_parts(struct route *r, char **parts, size_t count)
 		copy_name(r->ns, parts[at + 1]);
 		at += 2;
 	}
-	r->resource = resource_find(core ? "" : parts[1], version, parts[at++]);
+	const char *group = core ? "" : parts[1];
+	if (resource_has_group(group, version))
+		r->kind = ROUTE_NO_RESOURCE;
+	r->resource = resource_find(group, version, parts[at++]);
 	if (!r->resource || in_namespace != (r->resource->namespaced && in_namespace))
 		return;
 	if (at < count)

@@ -13,9 +13,10 @@
 #define ROUTE_NAME 254
 
 enum route_kind {
-	ROUTE_UNKNOWN, /* 404 page not found */
-	ROUTE_HEALTH,  /* /healthz, /livez, /readyz */
-	ROUTE_VERSION, /* /version */
+	ROUTE_UNKNOWN,     /* 404 page not found */
+	ROUTE_NO_RESOURCE, /* of a group that is known: a Status of 404 */
+	ROUTE_HEALTH,      /* /healthz, /livez, /readyz */
+	ROUTE_VERSION,     /* /version */
 	ROUTE_RESOURCE
 };
 

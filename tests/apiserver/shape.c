@@ -137,9 +137,11 @@ static struct json_object *field_set(struct json_object *object, bool map, int d
 	return gojson_sorted(set);
 }
 
-static struct json_object *managed_fields(const struct resource *r, struct json_object *input,
-					  const char *manager, const char *now)
+struct json_object *shape_managed(const struct resource *r, struct json_object *input,
+				  const char *manager)
 {
+	char now[CLOCK_TEXT];
+	clock_text_s(clock_wall_ms(clock_system()), now);
 	char api_version[RESOURCE_API_VERSION];
 	struct json_object *entry = json_object_new_object();
 	gojson_set(entry, "manager", manager);
@@ -171,7 +173,7 @@ static struct json_object *stored_metadata(const struct resource *r, struct json
 	gojson_set(given, "creationTimestamp",
 		   before ? gojson_text(before, "creationTimestamp", NULL) : now);
 	gojson_set(given, "resourceVersion", "0");
-	json_object_object_add(given, "managedFields", managed_fields(r, input, manager, now));
+	json_object_object_add(given, "managedFields", shape_managed(r, input, manager));
 
 	struct json_object *metadata = json_object_new_object();
 	for (size_t i = 0; i < ARRAY_LEN(metadata_members); i++) {

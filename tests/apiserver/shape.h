@@ -20,6 +20,10 @@ struct json_object *shape_input(const struct resource *r, struct json_object *se
 struct json_object *shape_stored(const struct resource *r, struct json_object *input,
 				 struct json_object *previous, const char *manager);
 
+/* The managedFields of an input that the manager wrote just now; the caller owns it. */
+struct json_object *shape_managed(const struct resource *r, struct json_object *input,
+				  const char *manager);
+
 /* As the resource shows it; the caller owns it. typed: with kind and apiVersion. */
 struct json_object *shape_shown(const struct resource *r, struct json_object *stored, bool typed);
 /* Its metadata alone, as PartialObjectMetadata. */

@@ -301,6 +301,27 @@ static void check_event_v1(struct checks *c, struct json_object *input, const ch
 	}
 }
 
+/* What events.k8s.io does not let an update change, as far as it is text. */
+static void check_event_stays(struct checks *c, struct json_object *input,
+			      struct json_object *previous)
+{
+	static const struct {
+		const char *member;
+		const char *field;
+	} fixed[] = {{"reason", "reason"},
+		     {"message", "message"},
+		     {"type", "type"},
+		     {"action", "action"},
+		     {"reportingComponent", "reportingController"},
+		     {"reportingInstance", "reportingInstance"}};
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+		const char *now = gojson_text(input, fixed[i].member, NULL);
+		const char *before = gojson_text(previous, fixed[i].member, NULL);
+		if (strcmp(now ? now : "", before ? before : "") != 0)
+			refuse_value(c, fixed[i].field, now ? now : "", "field is immutable");
+	}
+}
+
 static int validate_event(struct checks *c, const struct resource *r, struct json_object *input,
 			  struct json_object *previous)
 {
@@ -318,6 +339,8 @@ static int validate_event(struct checks *c, const struct resource *r, struct jso
 		check_event_members(c, r, input);
 	if (*r->group && !previous)
 		check_event_v1(c, input, time);
+	if (*r->group && previous)
+		check_event_stays(c, input, previous);
 	return finish(c);
 }
 

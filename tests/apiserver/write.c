@@ -7,15 +7,13 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define MANAGER 128
-
-static const char *manager_of(const struct call *c, char ret[static MANAGER])
+const char *call_manager(const struct call *c, char ret[static CALL_MANAGER])
 {
 	const char *manager = route_query(&c->route, "fieldManager");
 	const char *agent = wire_header(c->x, "User-Agent");
 	if (!manager)
 		manager = agent && *agent ? agent : "unknown";
-	snprintf(ret, MANAGER, "%.*s", (int)strcspn(manager, "/ "), manager);
+	snprintf(ret, CALL_MANAGER, "%.*s", (int)strcspn(manager, "/ "), manager);
 	return ret;
 }
 
@@ -81,11 +79,11 @@ static int check_media_type(struct call *c, struct failure *f)
 static int keep(struct call *c, struct json_object *input, struct json_object *previous,
 		struct json_object **ret, struct failure *f)
 {
-	char manager[MANAGER];
+	char manager[CALL_MANAGER];
 	const struct resource *r = c->route.resource;
 	if (validate_object(r, input, previous, f) < 0)
 		return -1;
-	struct json_object *stored = shape_stored(r, input, previous, manager_of(c, manager));
+	struct json_object *stored = shape_stored(r, input, previous, call_manager(c, manager));
 	if (previous && shape_same(stored, previous)) {
 		json_object_put(stored);
 		*ret = previous;

@@ -2,7 +2,13 @@
 /*
  * The API client against an API server: that of the kubeconfig in CERTHUP_CLIENT_KUBECONFIG, else
  * the stand-in. `make check-client KUBECONFIG=...` runs it against a real one. It needs the right to
- * create, get, list, watch, patch and delete Secrets in the namespace default, and leaves nothing.
+ * create, get, list, watch, patch and delete Secrets and Events in the namespace default and to
+ * create LocalSubjectAccessReviews, and leaves nothing. A context "nobody" of that kubeconfig is an
+ * account without any right, a context "stranger" a token that the server does not know; without
+ * them the test of refused accounts is skipped.
+ *
+ * CERTHUP_CLIENT_RECORD=FILE: all that was asked, and what came back, is appended to it, so that two
+ * servers can be compared.
  */
 #include "base/backoff.h"
 #include "tests/lib/bench.h"
@@ -25,21 +31,81 @@ struct world {
 	char name[64];
 	char path[128];
 	char type[64];
+	char kubeconfig[160];
+	FILE *record;
 };
 
-static void world_start(struct world *w)
+/* The contexts that a real server's kubeconfig brings. */
+static void add_accounts(struct world *w)
+{
+	FILE *f;
+
+	standin_token(&w->s, "nobody-token", "system:serviceaccount:default:certhup-nobody");
+	snprintf(w->kubeconfig, sizeof(w->kubeconfig), "%s/accounts", w->s.dir);
+	f = fopen(w->kubeconfig, "we");
+	assert_non_null(f);
+	fprintf(f,
+		"apiVersion: v1\nkind: Config\ncurrent-context: admin\n"
+		"clusters:\n- name: c\n  cluster:\n    server: %s\n"
+		"    certificate-authority: %s/ca.crt\nusers:\n"
+		"- {name: admin, user: {token: %s}}\n"
+		"- {name: nobody, user: {token: nobody-token}}\n"
+		"- {name: stranger, user: {token: stranger-token}}\ncontexts:\n"
+		"- {name: admin, context: {cluster: c, user: admin}}\n"
+		"- {name: nobody, context: {cluster: c, user: nobody}}\n"
+		"- {name: stranger, context: {cluster: c, user: stranger}}\n",
+		w->s.url, w->s.dir, w->s.token);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* test: its name. context: of the kubeconfig; NULL: the current one. */
+static void world_start_as(struct world *w, const char *test, const char *context)
 {
 	const char *kubeconfig = getenv("CERTHUP_CLIENT_KUBECONFIG");
+	const char *record = getenv("CERTHUP_CLIENT_RECORD");
 	uint32_t random = backoff_random();
 
 	memset(w, 0, sizeof(*w));
-	if (!kubeconfig)
+	if (!kubeconfig) {
 		standin_start(&w->s, NULL);
-	bench_start(&w->b, kubeconfig ? kubeconfig : w->s.kubeconfig, NULL);
+		add_accounts(w);
+	}
+	bench_start(&w->b, kubeconfig ? kubeconfig : w->kubeconfig, context);
 	diary_init(&w->d);
+	if (record) {
+		w->record = fopen(record, "ae");
+		assert_non_null(w->record);
+		fprintf(w->record, "== %s\n", test);
+	}
 	snprintf(w->name, sizeof(w->name), "certhup-client-%08x", random);
 	snprintf(w->path, sizeof(w->path), SECRETS "/%s", w->name);
 	snprintf(w->type, sizeof(w->type), "certhup.io/test-%08x", random);
+}
+
+#define world_start(w) world_start_as((w), __func__, NULL)
+
+static void write_down(struct world *w, const struct k8s_call *c, const struct bench_answer *a)
+{
+	if (!w->record)
+		return;
+	fprintf(w->record, "%s %s%s%s: %d", c->verb, c->path, c->query ? "?" : "",
+		c->query ? c->query : "", a->code);
+	if (a->e.kind)
+		fprintf(w->record, " %s, %s", err_meaning(a->e.kind)->label, a->e.message);
+	fprintf(w->record, "\n  %s\n", a->text ? a->text : "-");
+}
+
+/* The object that came back, or NULL; free it. */
+static char *exchange(struct world *w, const struct k8s_call *c, int code, struct err *ret_e)
+{
+	struct bench_answer a;
+
+	bench_call(&w->b, c, &a);
+	write_down(w, c, &a);
+	if (a.code != code)
+		fail_msg("%s %s: %d, not %d: %s", c->verb, c->path, a.code, code, a.e.message);
+	*ret_e = a.e;
+	return a.text;
 }
 
 static struct err call(struct world *w, const char *verb, const char *path, const char *body,
@@ -51,13 +117,10 @@ static struct err call(struct world *w, const char *verb, const char *path, cons
 	    .body = body,
 	    .body_len = body ? strlen(body) : 0,
 	    .content_type = strcmp(verb, "PATCH") == 0 ? "application/merge-patch+json" : NULL};
-	struct bench_answer a;
+	struct err e;
 
-	bench_call(&w->b, &c, &a);
-	if (a.code != code)
-		fail_msg("%s %s: %d, not %d: %s", verb, path, a.code, code, a.e.message);
-	bench_answer_done(&a);
-	return a.e;
+	free(exchange(w, &c, code, &e));
+	return e;
 }
 
 static void world_stop(struct world *w)
@@ -65,6 +128,10 @@ static void world_stop(struct world *w)
 	const struct k8s_call remove = {.verb = "DELETE", .path = w->path};
 	struct bench_answer a;
 
+	if (w->record) {
+		fprintf(w->record, "said:\n%s", buf_str(&w->d.text));
+		fclose(w->record);
+	}
 	bench_call(&w->b, &remove, &a);
 	bench_answer_done(&a);
 	diary_done(&w->d);
@@ -242,6 +309,133 @@ static void a_selector_that_is_none_is_refused(void **state _unused_)
 	world_stop(&w);
 }
 
+/* Whether the kubeconfig that is named has these accounts; the stand-in's has. */
+static bool has_accounts(void)
+{
+	const char *kubeconfig = getenv("CERTHUP_CLIENT_KUBECONFIG");
+	const char *const contexts[] = {"nobody", "stranger"};
+	struct err e;
+
+	for (size_t i = 0; kubeconfig && i < ARRAY_LEN(contexts); i++) {
+		_cleanup_(k8s_config_freep) struct k8s_config *config = NULL;
+		const struct k8s_config_options options = {.kubeconfig = kubeconfig,
+							   .context = contexts[i]};
+
+		if (k8s_config_load(&options, &config, &e) < 0)
+			return false;
+	}
+	return true;
+}
+
+static void accounts_without_rights_are_refused(void **state _unused_)
+{
+	struct world w;
+
+	if (!has_accounts()) {
+		fputs("SKIP: the kubeconfig has no contexts nobody and stranger\n", stderr);
+		skip();
+	}
+	world_start_as(&w, __func__, "nobody");
+	assert_int_equal(call(&w, "GET", w.path, NULL, 403).kind, ERR_DENIED);
+	assert_int_equal(call(&w, "GET", SECRETS, NULL, 403).kind, ERR_DENIED);
+	assert_int_equal(create(&w, "MQ==", 403).kind, ERR_DENIED);
+	assert_int_equal(call(&w, "PATCH", w.path, "{}", 403).kind, ERR_DENIED);
+	assert_int_equal(call(&w, "DELETE", w.path, NULL, 403).kind, ERR_DENIED);
+	watch_object(&w);
+	diary_expect(&w.d, &w.b, "down denied", 1);
+	world_stop(&w);
+	world_start_as(&w, __func__, "stranger");
+	assert_int_equal(call(&w, "GET", w.path, NULL, 401).kind, ERR_DENIED);
+	watch_object(&w);
+	diary_expect(&w.d, &w.b, "down denied", 1);
+	world_stop(&w);
+}
+
+static void review(struct world *w, const char *user, const char *verb)
+{
+	static const char path[] =
+	    "/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews";
+	_cleanup_free_ char *body = NULL;
+
+	assert_true(asprintf(&body,
+			     "{\"apiVersion\":\"authorization.k8s.io/v1\","
+			     "\"kind\":\"LocalSubjectAccessReview\","
+			     "\"metadata\":{\"namespace\":\"default\"},\"spec\":{\"user\":\"%s\","
+			     "\"groups\":[\"system:authenticated\"],\"resourceAttributes\":{"
+			     "\"namespace\":\"default\",\"verb\":\"%s\",\"resource\":\"secrets\","
+			     "\"name\":\"%s\"}}}",
+			     user, verb, w->name) > 0);
+	call(w, "POST", path, body, 201);
+}
+
+static void a_review_tells_who_may_read(void **state _unused_)
+{
+	struct world w;
+
+	world_start(&w);
+	review(&w, "system:serviceaccount:default:certhup-nobody", "get");
+	review(&w, "system:serviceaccount:default:certhup-nobody", "watch");
+	world_stop(&w);
+}
+
+static void an_event_is_told_and_counted(void **state _unused_)
+{
+	static const char events[] = "/apis/events.k8s.io/v1/namespaces/default/events";
+	_cleanup_free_ char *body = NULL;
+	char path[200];
+	struct world w;
+
+	world_start(&w);
+	assert_true(asprintf(&body,
+			     "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\","
+			     "\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\"},"
+			     "\"regarding\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\","
+			     "\"namespace\":\"default\",\"name\":\"web\",\"uid\":\"u\"},"
+			     "\"eventTime\":\"2026-01-02T03:04:05.000006Z\","
+			     "\"reportingController\":\"certhup.io/agent\","
+			     "\"reportingInstance\":\"n1\",\"type\":\"Normal\","
+			     "\"reason\":\"CertificateRotated\",\"action\":\"Rotate\","
+			     "\"note\":\"told by a test\"}",
+			     w.name) > 0);
+	snprintf(path, sizeof(path), "%s/%s", events, w.name);
+	call(&w, "POST", events, body, 201);
+	call(&w, "PATCH", path,
+	     "{\"series\":{\"count\":2,\"lastObservedTime\":\"2026-01-02T03:04:06.000006Z\"}}",
+	     200);
+	call(&w, "PATCH", path, "{\"note\":\"another\"}", 422);
+	call(&w, "DELETE", path, NULL, 200);
+	call(&w, "PATCH", path, "{\"series\":{\"count\":3}}", 404);
+	world_stop(&w);
+}
+
+static void a_question_that_is_none_is_refused(void **state _unused_)
+{
+	static const struct {
+		struct k8s_call call;
+		int code;
+	} refused[] = {
+	    {{.verb = "GET", .path = SECRETS, .query = "limit=x"}, 400},
+	    {{.verb = "GET", .path = SECRETS, .query = "resourceVersion=x"}, 400},
+	    {{.verb = "GET", .path = SECRETS, .query = "continue=x&limit=1"}, 400},
+	    {{.verb = "GET", .path = SECRETS, .query = "resourceVersion=99999999999"}, 504},
+	    {{.verb = "GET", .path = SECRETS, .accept = "text/html"}, 406},
+	    {{.verb = "PUT", .path = SECRETS}, 405},
+	    {{.verb = "POST", .path = SECRETS, .body = "{", .body_len = 1}, 400},
+	    {{.verb = "POST", .path = SECRETS, .body = "{}", .body_len = 2}, 422},
+	    {{.verb = "GET", .path = "/api/v1/namespaces/default/nothing"}, 404},
+	    {{.verb = "GET", .path = "/apis/certhup.io/v9/nothing"}, 404},
+	};
+	struct world w;
+	struct err e;
+
+	world_start(&w);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		free(exchange(&w, &refused[i].call, refused[i].code, &e));
+		assert_int_not_equal(e.kind, ERR_NONE);
+	}
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +446,10 @@ int main(void)
 	    cmocka_unit_test(the_pods_of_a_node_without_pods_are_none),
 	    cmocka_unit_test(a_large_object_comes_whole),
 	    cmocka_unit_test(a_selector_that_is_none_is_refused),
+	    cmocka_unit_test(accounts_without_rights_are_refused),
+	    cmocka_unit_test(a_review_tells_who_may_read),
+	    cmocka_unit_test(an_event_is_told_and_counted),
+	    cmocka_unit_test(a_question_that_is_none_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
