@@ -11,8 +11,6 @@ import time
 from lib import daemons, images, machine, pki, programs
 from lib.places import HOME, LOGS, NAME, ROOT
 
-READY_S = 120  # on 2 busy cores; 6 s where nothing else runs
-
 
 @contextlib.contextmanager
 def alone():
@@ -23,22 +21,6 @@ def alone():
         yield
     finally:
         os.close(folder)
-
-
-def wait(what, condition, server, seconds=READY_S):
-    """Waits for the condition; a server that has ended meanwhile is told with the end of its log."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        over = time.monotonic() > deadline
-        if over or daemons.pid_of(server) is None:
-            why = f"is not there after {seconds} s" if over else f"will not come: {server} has ended"
-            raise machine.Failed(f"{what} {why}\n{daemons.log_end(server)}")
-        time.sleep(0.1)
-
-
-def kubectl_says(*arguments):
-    done = machine.run(["kubectl", *arguments], check=False, capture_output=True, text=True)
-    return done.stdout if done.returncode == 0 else ""
 
 
 def make_node():
@@ -54,15 +36,15 @@ def make_node():
 def start_all():
     for name in ("etcd", "containerd", "kube-apiserver"):
         daemons.start(name)
-    wait("the runtime", lambda: os.path.exists(f"/proc/{machine.init_pid()}/root/run/containerd/containerd.sock"), "containerd")
+    daemons.wait_ready("containerd")
     images.pause()
-    wait("the API server", lambda: kubectl_says("get", "--raw", "/readyz") == "ok", "kube-apiserver")
+    daemons.wait_ready("kube-apiserver")
     for name in ("kube-controller-manager", "kube-scheduler", "kubelet"):
         daemons.start(name)
     ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}{.spec.taints}"
-    wait("the node", lambda: kubectl_says("get", "node", "n1", "-o", ready) == "True", "kubelet")
-    account = lambda: kubectl_says("get", "serviceaccount", "default", "-o", "name")  # noqa: E731 # pods need it
-    wait("the account of pods", account, "kube-controller-manager")
+    daemons.wait_ready("kubelet", lambda: daemons.says("kubectl", "get", "node", "n1", "-o", ready) == "True")
+    account = ("kubectl", "get", "serviceaccount", "default", "-o", "name")  # which pods need
+    daemons.wait_ready("kube-controller-manager", lambda: daemons.says(*account))
 
 
 def up(minor=""):

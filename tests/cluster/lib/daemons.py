@@ -11,6 +11,7 @@ from lib.places import HOME, KUBECONFIG, LOGS, NODE, PKI, PODS, SERVICES, famili
 
 # In the order of their start; they are stopped the other way about.
 ORDER = ["etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "cert-manager"]
+READY_S = 120  # on 2 busy cores; some seconds where nothing else runs
 PAUSE = "docker.io/local/pause:1"
 CNI_BIN = "/usr/lib/cni"
 
@@ -117,8 +118,9 @@ def start(name, *more):
     machine.run(["sh", "-c", script, "sh", f"{LOGS}/{name}.log", pid_file(name), *commands()[name], *more])
 
 
-def stop(name, sig=signal.SIGTERM, seconds=20):
-    """Ends a server and waits until it is gone; its port is free then. One that is not there is no error."""
+def stop(name, sig=signal.SIGTERM, seconds=90):
+    """Ends a server and waits until it is gone; its port is free then. One that is not there is no error. On SIGTERM the API
+    server lets requests finish, which may take it a minute."""
     pid = pid_of(name)
     if pid is None:
         return
@@ -128,6 +130,42 @@ def stop(name, sig=signal.SIGTERM, seconds=20):
         if time.monotonic() > deadline:
             raise machine.Failed(f"{name} does not end within {seconds} s of signal {int(sig)}; see {LOGS}/{name}.log")
         time.sleep(0.05)
+
+
+def says(*command):
+    """What a command on the node prints; nothing if it fails."""
+    done = machine.run(command, check=False, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def runtime_is_ready():
+    """containerd answers before its CRI part does, and a kubelet that comes in between ends."""
+    return "Start streaming server" in log_end("containerd", 500).rpartition("starting containerd")[2]
+
+
+READY = {
+    "etcd": lambda: bool(says("etcdctl", "endpoint", "health")),
+    "containerd": runtime_is_ready,
+    "kube-apiserver": lambda: says("kubectl", "get", "--raw", "/readyz") == "ok",
+    "kubelet": lambda: says("kubectl", "get", "--raw", "/api/v1/nodes/n1/proxy/healthz") == "ok",
+}
+
+
+def wait_ready(name, condition=None, seconds=READY_S):
+    """Waits until a server does its work, or for another condition while it runs. One that has ended is told with its log."""
+    condition = condition or READY.get(name, lambda: True)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        over = time.monotonic() > deadline
+        if over or pid_of(name) is None:
+            raise machine.Failed(f"{name} {f'is not ready after {seconds} s' if over else 'has ended'}\n{log_end(name)}")
+        time.sleep(0.1)
+
+
+def restart(name, sig=signal.SIGTERM):
+    stop(name, sig)
+    start(name)
+    wait_ready(name)
 
 
 def log_end(name, lines=20):

@@ -19,7 +19,7 @@ from lib import go
 from lib.places import CACHE, HERE
 
 PROGRAMS = os.path.join(HERE, "programs")
-NAMES = {"go.etcd.io/etcd/server/v3": "etcd", "helm.sh/helm/v3/cmd/helm": "helm3"}  # else the path's last part
+NAMES = {"go.etcd.io/etcd/server/v3": "etcd", "helm.sh/helm/v3/cmd/helm": "helm3"}  # else as Go names them
 ALL = ["kubernetes", "etcd", "cert-manager", "helm", "helm3", "kubeconform"]
 FLAGS = ["-trimpath", "-buildvcs=false"]
 
@@ -47,7 +47,7 @@ def tools(module):
     text = read(module, "go.mod")
     block = re.search(r"^tool \(\n(.*?)^\)", text, re.M | re.S)
     found = re.findall(r"^tool (\S+/\S+)", text, re.M) + (block[1].split() if block else [])
-    return {p: NAMES.get(p, p.rsplit("/", 1)[1]) for p in found} or {".": module}
+    return {p: NAMES.get(p) or re.sub(r"/v\d+$", "", p).rsplit("/", 1)[1] for p in found} or {".": module}
 
 
 def version(module, of):
