@@ -95,6 +95,7 @@ $(O)/apiserver: $(call obj,$(wildcard tests/apiserver/main.c)) $(O)/libapiserver
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -levent_openssl $(head_libs)
 tools := $(patsubst %.c,$(O)/%,$(wildcard tests/tools/*.c))
+$(O)/tests/tools/filters: link_kind += -Wl,--wrap=seccomp_load
 $(tools): $(O)/%: $(O)/%.o $(O)/libtest.a $(O)/libhead.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(head_libs)
