@@ -10,8 +10,8 @@ import ssl
 import threading
 import time
 
-from lib import pki, workload
-from lib.places import PKI
+from lib import workload
+from lib.places import NODE, PKI
 
 LOOK_S = 0.005
 
@@ -57,7 +57,7 @@ class Secret(Place):
         super().__init__(None)
         context = ssl.create_default_context(cafile=f"{PKI}/ca.crt")
         context.load_cert_chain(f"{PKI}/admin.crt", f"{PKI}/admin.key")
-        self.connection = http.client.HTTPSConnection(pki.NODE, context=context)
+        self.connection = http.client.HTTPSConnection(NODE[0], context=context)
         self.connection.connect()
         self.socket = self.connection.sock
         self.connection.request("GET", f"/api/v1/namespaces/{namespace}/secrets?watch=1&timeoutSeconds=3600"

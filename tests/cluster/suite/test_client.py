@@ -8,8 +8,8 @@ import re
 import subprocess
 import tempfile
 
-from lib import daemons, kube, pki
-from lib.places import PKI, ROOT
+from lib import kube
+from lib.places import NODE, PKI, ROOT, families
 from lib.suite import Case
 
 # What differs between two runs of one server, too.
@@ -76,8 +76,7 @@ class Client(Case):
     def test_client_suite_gets_the_same_answers_as_from_the_stand_in(self):
         self.assertLessEqual(len(MAY_DIFFER), 5)
         passed, stand_in = self.check_client()
-        addresses = [pki.NODE] + ([pki.NODE6] if daemons.has_ipv6() else [])
-        for address in addresses:
+        for address in families(NODE):
             with self.subTest(address=address):
                 here, real = self.check_client(f"KUBECONFIG={self.kubeconfig(address)}")
                 differences = self.differences(stand_in, real)
