@@ -87,9 +87,9 @@ def first_of(path):
     return None
 
 
-def file(volume):
+def file(volume, every=LOOK_S):
     """The leaf in a volume's folder on the node."""
-    return Place(lambda: first_of(f"{volume}/..data/tls.crt"))
+    return Place(lambda: first_of(f"{volume}/..data/tls.crt"), every)
 
 
 def served(address, after=None, pair=None, port=8443):
