@@ -8,6 +8,9 @@ import subprocess
 import time
 
 
+DUMP_PODS = 12  # of each namespace: a full node has 110 that are alike
+
+
 class Failed(AssertionError):
     """A command that failed, or a condition that did not come: the test fails with it."""
 
@@ -119,6 +122,9 @@ class Namespace:
         self.labels = {**(labels or {}), **({"pod-security.kubernetes.io/enforce": enforce} if enforce else {})}
 
     def __enter__(self):
+        there = get("namespace", self.name)
+        if there and "deletionTimestamp" in there["metadata"]:  # an earlier test's of that name, or an earlier run's
+            wait_for(f"namespace {self.name} gone", lambda: get("namespace", self.name) is None, seconds=90)
         apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name, "labels": self.labels}})
         wait_for(f"the account of namespace {self.name}", lambda: get("serviceaccount", "default", self.name))
         return self.name
@@ -139,7 +145,7 @@ def dump(namespaces, out):
     for namespace in namespaces:
         print(f"-- Events of {namespace}\n" + kubectl("get", "events", "-n", namespace, "--sort-by=.metadata.creationTimestamp",
                                                      check=False), file=out)
-        for pod in get("pods", namespace=namespace):
+        for pod in get("pods", namespace=namespace)[:DUMP_PODS]:
             name = pod["metadata"]["name"]
             print(f"-- pod {namespace}/{name}\n" + kubectl("describe", "pod", "-n", namespace, name, check=False), file=out)
             print(kubectl("logs", "-n", namespace, name, "--all-containers", "--prefix", "--tail=60", check=False), file=out)
