@@ -56,13 +56,16 @@ def nginx(namespace, name="web", volume=None, annotations=None, mutual=False, **
     return config, pod
 
 
-def served(address, port=8443, pair=None, seconds=5):
-    """The DER of the leaf that a server shows. pair: files of a client certificate and its key."""
+def served(address, port=8443, pair=None, seconds=5, hello=None):
+    """The DER of the leaf that a server shows. pair: files of a client certificate and its key. hello: what to do on the
+    connection before TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if pair:
         context.load_cert_chain(*pair)
     with socket.create_connection((address, port), timeout=seconds) as plain:
+        if hello:
+            hello(plain)
         with context.wrap_socket(plain) as tls:
             return tls.getpeercert(binary_form=True)
 
