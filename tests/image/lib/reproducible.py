@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 
+from lib.archive import Archive
 from lib.common import ARCHES, OUT, ROOT, archive_path, run, test
 
 
@@ -21,15 +22,15 @@ def sha256(path):
 @test
 def build_elsewhere_gives_the_same_digest():
     """Another folder, another cache (so libcurl is built anew from what Debian ships), another umask, zone and language."""
-    with tempfile.TemporaryDirectory(prefix="another place ".replace(" ", "-")) as place:
+    built_from = Archive(archive_path("amd64")).config["config"]["Labels"]["org.opencontainers.image.revision"]
+    assert built_from == run("git", "rev-parse", "HEAD").strip(), f"commit, and make image again: build/image is of {built_from}"
+    with tempfile.TemporaryDirectory(prefix="another-place-") as place:
         tree, other = f"{place}/deep/er/tree", f"{place}/cache"
         run("git", "clone", "-q", "--no-hardlinks", ROOT, tree)
         run("cp", "-r", f"{cache()}/image/apt", f"{cache()}/image/sources", "--target-directory", made(f"{other}/image"))
         for name in os.listdir(f"{cache()}/image"):
             if name.startswith("debian-"):
                 shutil.copytree(f"{cache()}/image/{name}", f"{other}/image/{name}", symlinks=True)
-        modified = bool(run("git", "status", "--porcelain", "--", "agent", "k8s", "Makefile"))
-        assert not modified, "commit first: what is compared is the last commit"
         env = dict(os.environ, CERTHUP_CACHE=other, TZ="Asia/Kolkata", LANG="C.UTF-8", LC_ALL="C.UTF-8", CCACHE_DISABLE="1")
         run("bash", "-c", f"umask 077 && cd '{tree}' && make -s image", env=env)
         for arch in ARCHES:
