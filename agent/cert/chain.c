@@ -228,7 +228,8 @@ int chain_check_dates(STACK_OF(X509) * chain, int64_t now_s, int64_t skew_s, str
 		if (to <= now_s)
 			return verdict_unfit(v, REASON_EXPIRED,
 					     "certificate %d of tls.crt has expired", i + 1);
-		if (from > now_s + skew_s)
+		v->valid_from_s = from - skew_s;
+		if (v->valid_from_s > now_s)
 			return verdict_unfit(v, REASON_NOT_YET_VALID,
 					     "certificate %d of tls.crt is not valid yet", i + 1);
 	}

@@ -49,8 +49,9 @@ struct gate_leaf {
 };
 
 struct gate_verdict {
-	enum reason reason; /* REASON_NONE: fit */
-	char detail[256];   /* what was seen, for people; no bytes of the input */
+	enum reason reason;   /* REASON_NONE: fit */
+	char detail[256];     /* what was seen, for people; no bytes of the input */
+	int64_t valid_from_s; /* of NOT_YET_VALID: since 1970; the skew is taken off */
 	struct gate_leaf leaf;
 };
 

@@ -43,8 +43,7 @@ void binding_go_on(struct binding *b)
 /* Nothing but time mends this one, and no event will say so. */
 static void wait_until_valid(struct binding *b, const struct offer *o)
 {
-	int64_t valid_ms = (o->verdict->leaf.not_before_s - LIMIT_SKEW_S) * SECOND_MS;
-	int64_t wait_ms = valid_ms - clock_wall_ms(b->road->clock);
+	int64_t wait_ms = o->verdict->valid_from_s * SECOND_MS - clock_wall_ms(b->road->clock);
 
 	b->too_early = true;
 	if (wait_ms < MINUTE_MS)

@@ -26,6 +26,7 @@ static void C3_dates_hold_with_a_tolerance_for_skew(void **state _unused_)
 	assert_int_equal(verdict.leaf.not_after_s, now + 7 * DAY_S);
 	policy.skew_s = 10;
 	assert_reason(judge_at(&week, now - 11), REASON_NOT_YET_VALID);
+	assert_int_equal(verdict.valid_from_s, now - 10);
 	assert_reason(judge_at(&week, now - 10), REASON_NONE);
 	policy.skew_s = 0;
 }

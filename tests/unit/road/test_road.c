@@ -76,6 +76,54 @@ static void unfit_pair_is_refused_and_the_last_good_one_stays(void **state)
 	assert_string_equal(world_problem(&s->w, 1), "");
 }
 
+#define SKEW_S 3600
+
+/* A pod, with a tolerance of an hour, whose Secret holds a pair that begins 10 min after that tolerance. */
+static struct world_volume *put_too_early(struct scene *s, struct pki_pair *early)
+{
+	static const struct gate_policy tolerant = {.skew_s = SKEW_S};
+	const struct pki_cert later = {
+	    .not_before_s = clock_wall_ms(&s->w.clock.clock) / 1000 + SKEW_S + 600,
+	};
+	struct err e;
+
+	s->w.gate = gate_free(s->w.gate);
+	assert_int_equal(gate_new(&tolerant, &s->w.gate, &e), 0);
+	world_restart(&s->w);
+	pki_issue(&s->pki, &later, PKI_P256, early);
+	world_put_pair(&s->w, "web", early, "100");
+	world_hand_up(&s->w);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, 599000);
+	assert_false(world_volume(&s->w, 1)->has_record);
+	return world_volume(&s->w, 1);
+}
+
+static void pair_that_begins_later_comes_when_the_skew_allows_it(void **state)
+{
+	struct scene *s = *state;
+	_cleanup_pair_ struct pki_pair early = {0};
+	const struct world_volume *v = put_too_early(s, &early);
+
+	world_turn(&s->w, 2000);
+	assert_true(holds(v, &early));
+}
+
+static void fit_pair_does_not_wait_for_one_that_begins_later(void **state)
+{
+	struct scene *s = *state;
+	_cleanup_pair_ struct pki_pair early = {0};
+	const struct world_volume *v = put_too_early(s, &early);
+
+	world_put_pair(&s->w, "web", &s->pair[0], "101");
+	world_turn(&s->w, 10);
+	assert_true(holds(v, &s->pair[0]));
+	/* The look at the other one is not due any more. */
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->swaps, 1);
+	assert_string_equal(world_problem(&s->w, 1), "");
+}
+
 static void deleted_secret_leaves_the_files(void **state)
 {
 	struct scene *s = *state;
@@ -299,6 +347,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(same_content_writes_and_signals_nothing, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(unfit_pair_is_refused_and_the_last_good_one_stays,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(pair_that_begins_later_comes_when_the_skew_allows_it,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(fit_pair_does_not_wait_for_one_that_begins_later,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(deleted_secret_leaves_the_files, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(older_resource_version_is_never_published, set_up,
