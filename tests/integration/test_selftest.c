@@ -58,7 +58,7 @@ static void it_finds_the_agent_of_its_node_by_labels(void **state)
 	struct node_scene *n = node_of(state);
 	_cleanup_program_ struct program p = {0};
 	struct node_pod pod;
-	const char *port;
+	char port[8];
 
 	prepare(n);
 	node_pod_make(n, 1, WISH, &pod);
@@ -77,13 +77,11 @@ static void it_finds_the_agent_of_its_node_by_labels(void **state)
 		    i, facts[i][1], facts[i][0], i + 1);
 		standin_put(&n->api, object);
 	}
-	assert_non_null(n);
-	port = strrchr(n->metrics, ':');
-	assert_non_null(port);
+	snprintf(port, sizeof(port), "%s", n->metrics + strlen("127.0.0.1:"));
 	assert_int_equal(
 	    program_run(&p, NULL,
 			SELFTEST(n, &pod, "--node-name", "n1", "--agent-labels",
-				 "app.kubernetes.io/component=agent", "--agent-port", port + 1)),
+				 "app.kubernetes.io/component=agent", "--agent-port", port)),
 	    0);
 	assert_true(standin_count(&n->api, "list", "spec.nodeName%3Dn1") >= 1);
 	node_pod_delete(&pod);
