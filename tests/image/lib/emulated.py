@@ -65,7 +65,7 @@ def one_program(program, tests):
 def unit_tests_of_arm64_pass_under_qemu():
     needs_root("namespaces of its own for each test program")
     emulator("arm64")
-    left_out, wanted, results = rows(), {}, []
+    left_out, wanted, results, faults = rows(), {}, [], []
     for program, tests in unit_tests().items():
         why = {t: next((r[2] for r in left_out if fnmatch.fnmatch(program, r[0]) and fnmatch.fnmatch(t, r[1])), None) for t in tests}
         results += [(f"arm64 {program} {t}", w) for t, w in why.items() if w]
@@ -75,11 +75,13 @@ def unit_tests_of_arm64_pass_under_qemu():
     with ThreadPoolExecutor(2) as pool:
         for program, verdicts in zip(wanted, pool.map(lambda p: one_program(p, wanted[p]), wanted)):
             for name, verdict, said in verdicts:
-                assert verdict in ("ok", "skip"), f"{program} {name}: {verdict}\n{said[-3000:]}"
+                if verdict not in ("ok", "skip"):
+                    faults.append(f"{program} {name}: {verdict}\n{said[-1500:]}")
                 results.append((f"arm64 {program} {name}", "the test skips itself there" if verdict == "skip" else None))
             done = {v[0] for v in verdicts}
             missing = set(wanted[program] or unit_tests()[program]) - done
-            assert not missing, f"{program}: {sorted(missing)} did not run"
+            faults += [f"{program} {name}: did not run" for name in sorted(missing)]
+    assert not faults, "\n".join(faults)
     stale = [r[:2] for r in left_out if not any(fnmatch.fnmatch(p, r[0]) and any(fnmatch.fnmatch(t, r[1]) for t in ts)
                                                 for p, ts in unit_tests().items())]
     assert not stale, f"tests/image/emulated.txt names tests that are not there: {stale}"
