@@ -44,8 +44,8 @@ struct record {
 	struct volume_owner owner;
 	uint64_t
 	    bytes; /* what it counts for in the budget: its generation, and one like it or larger that is kept or will be */
-	int64_t published_wall_ms;
-	int32_t owed_signal; /* a signal that was not confirmed as sent; 0 none */
+	int64_t signalled_wall_ms; /* the last signal about it; 0 none */
+	int32_t owed_signal;       /* a signal that was not confirmed as sent; 0 none */
 	char quarantine_rv[LIMIT_RESOURCE_VERSION +
 			   1]; /* rolled back from: not published again by itself */
 	struct fingerprint quarantine_content;

@@ -96,8 +96,7 @@ static int check_fields(const struct hand_request *r, struct err *e)
 			return err_set(e, ERR_INVALID, "a flag of the request is neither 0 nor 1");
 		return 0;
 	case HAND_MARK:
-		if (r->mark == 0 ||
-		    (r->mark & ~(uint32_t)(HAND_MARK_OWED_DONE | HAND_MARK_QUARANTINE_LIFT)))
+		if (r->mark == 0 || (r->mark & ~(uint32_t)HAND_MARKS))
 			return err_set(e, ERR_INVALID, "the request's marks are none");
 		return 0;
 	case HAND_HELLO:

@@ -28,8 +28,8 @@ enum hand_op {
 	HAND_READ,      /* the current pair, for a mutual-TLS probe; reply has a memfd */
 	HAND_WATCH,     /* on or off for one volume; then HAND_DAMAGED notices come */
 	HAND_FIND,      /* the process that a signal would go to */
-	HAND_SIGNAL,    /* clears what was owed */
-	HAND_MARK,      /* sets or clears owed and quarantine in the record */
+	HAND_SIGNAL,    /* clears what was owed, and notes when */
+	HAND_MARK,      /* notes in the record what became of owed and quarantine */
 	HAND_DAMAGED,   /* hand to head, id 0: the volume was changed by its pod */
 	HAND_OPS
 };
@@ -51,7 +51,9 @@ struct hand_publish {
 
 enum hand_mark {
 	HAND_MARK_OWED_DONE = 1,
-	HAND_MARK_QUARANTINE_LIFT = 2
+	HAND_MARK_QUARANTINE_LIFT = 2,
+	HAND_MARK_SIGNALLED = 4, /* now, by a signal that named another volume of its process */
+	HAND_MARKS = 7           /* all of them */
 };
 
 struct hand_request {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "hand/work.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "hand/payload.h"
 #include "volume/fingerprint.h"
@@ -157,8 +158,9 @@ static int send_signal(struct work *w, struct err *e)
 	w->reply.signal_result = result;
 	if (work_load(w, &r, &found, e) < 0 || !found)
 		return found ? -1 : 0;
-	if ((result == SIGNAL_SENT || result == SIGNAL_STOPPED) && r.owed_signal != 0) {
+	if (result == SIGNAL_SENT || result == SIGNAL_STOPPED) {
 		r.owed_signal = 0;
+		r.signalled_wall_ms = clock_wall_ms(clock_system());
 		if (work_store(w, &r, e) < 0)
 			return -1;
 	}
@@ -174,6 +176,8 @@ static int mark(struct work *w, struct err *e)
 		return -1;
 	if (w->request.mark & HAND_MARK_OWED_DONE)
 		r.owed_signal = 0;
+	if (w->request.mark & HAND_MARK_SIGNALLED)
+		r.signalled_wall_ms = clock_wall_ms(clock_system());
 	if (w->request.mark & HAND_MARK_QUARANTINE_LIFT) {
 		memset(r.quarantine_rv, 0, sizeof(r.quarantine_rv));
 		r.quarantine_content = (struct fingerprint){0};

@@ -163,7 +163,6 @@ int work_publish(struct work *w, struct err *e)
 	struct record old = {0};
 	struct record next = {0};
 	struct swap s = {.content = &content, .old = &old, .next = &next};
-	int64_t now_ms = clock_wall_ms(clock_system());
 
 	if (take_content(w, &content, e) < 0 || work_load(w, &old, &s.found, e) < 0)
 		return -1;
@@ -185,8 +184,7 @@ int work_publish(struct work *w, struct err *e)
 	if (s.keep)
 		keep_as_previous(&next, &old);
 	describe(w, &next);
-	writer_generation(now_ms, next.generation);
-	next.published_wall_ms = now_ms;
+	writer_generation(clock_wall_ms(clock_system()), next.generation);
 	next.owed_signal = p->owed_signal;
 	memset(next.quarantine_rv, 0, sizeof(next.quarantine_rv));
 	next.quarantine_content = (struct fingerprint){0};

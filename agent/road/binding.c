@@ -252,6 +252,7 @@ void binding_adopt(struct binding *b, const struct record *record, bool intact)
 	}
 	b->record = *record;
 	b->has_record = true;
+	siblings_recall(b, intact);
 	binding_set_state(b, BINDING_DELIVERED);
 	supply_note(b->supply, record);
 	supply_count_volumes(b->supply);

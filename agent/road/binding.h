@@ -286,7 +286,9 @@ int64_t siblings_swap_after(const struct binding *b);
 /* The same for a rollback, which does not wait for a proof that does not come. */
 int64_t siblings_rollback_after(const struct binding *b);
 void siblings_signalled(struct binding *b); /* its process reloads now */
-void siblings_adopted(struct binding *b);   /* what waited for that goes on */
+/* Whether it does, by what the record says; intact: the swap that it describes was done. */
+void siblings_recall(struct binding *b, bool intact);
+void siblings_adopted(struct binding *b); /* what waited for that goes on */
 /* The random time that a sibling waits for already; 0 none. */
 int64_t siblings_splay_until(const struct binding *b);
 

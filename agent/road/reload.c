@@ -111,12 +111,12 @@ static void sent(struct reload *l, const struct hand_reply *reply)
 		if (!b->signal_due)
 			continue;
 		b->signal_due = false;
+		siblings_signalled(b);
 		/* One signal served all volumes: the hand has noted that for the one it was told of. */
 		if (b == l->carrier)
 			b->record.owed_signal = 0;
 		else
-			binding_owes_nothing(b);
-		siblings_signalled(b);
+			binding_mark(b, HAND_MARK_OWED_DONE | HAND_MARK_SIGNALLED);
 		binding_set_state(b, BINDING_NOTIFIED);
 		binding_event(b, EVENT_RELOAD_SENT, "Sent %s to process %d (%s) of container %s",
 			      action_label(l->signal), reply->process.pid, reply->process.comm,

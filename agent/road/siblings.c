@@ -45,6 +45,20 @@ int siblings_join(struct binding *b, struct err *e)
 	return 0;
 }
 
+/* The process goes on reading, also when its volume is not asked for any more. */
+static void hand_over(struct siblings *s, const struct binding *b)
+{
+	struct binding *other;
+
+	LIST_FOREACH (other, &s->bindings, in_siblings) {
+		if (b->settle_until_ms <= other->settle_until_ms ||
+		    b->settle_until_ms <= road_now(b->road) || !same_process(other, b))
+			continue;
+		other->signalled_ms = b->signalled_ms;
+		other->settle_until_ms = b->settle_until_ms;
+	}
+}
+
 void siblings_leave(struct binding *b)
 {
 	struct siblings *s = b->siblings;
@@ -52,6 +66,7 @@ void siblings_leave(struct binding *b)
 	if (!s)
 		return;
 	LIST_REMOVE(b, in_siblings);
+	hand_over(s, b);
 	b->siblings = NULL;
 	if (!LIST_EMPTY(&s->bindings)) {
 		reload_go_on(LIST_FIRST(&s->bindings));
@@ -74,6 +89,24 @@ bool siblings_are_swapping(const struct binding *b)
 void siblings_signalled(struct binding *b)
 {
 	b->signalled_ms = road_now(b->road);
+	b->settle_until_ms = b->signalled_ms + b->spec.attributes.settle_ms;
+	b->record.signalled_wall_ms = clock_wall_ms(b->road->clock);
+}
+
+void siblings_recall(struct binding *b, bool intact)
+{
+	int64_t ago_ms = clock_wall_ms(b->road->clock) - b->record.signalled_wall_ms;
+	bool owed = b->record.owed_signal && intact;
+
+	/* What was seen in this life is known better: a proof may have ended it. */
+	if (b->signalled_ms && !owed)
+		return;
+	/* One that is owed may have been sent, with nobody left to note it. A clock may have been set back. */
+	if (owed || ago_ms < 0)
+		ago_ms = 0;
+	if (ago_ms >= b->spec.attributes.settle_ms)
+		return;
+	b->signalled_ms = road_now(b->road) - ago_ms;
 	b->settle_until_ms = b->signalled_ms + b->spec.attributes.settle_ms;
 }
 

@@ -53,7 +53,7 @@ static const struct field fields[] = {
     FIELD(owner.gid, U32),
     FIELD(owner.mode, U32),
     FIELD(bytes, U64),
-    FIELD(published_wall_ms, I64),
+    FIELD(signalled_wall_ms, I64),
     FIELD(owed_signal, I32),
     FIELD(quarantine_rv, STRING),
     FIELD(quarantine_content, FINGERPRINT),

@@ -127,6 +127,7 @@ static void do_process(struct world *w, struct world_volume *v, const struct han
 	v->signals++;
 	v->signal_ms = w->clock.mono_ms;
 	v->record.owed_signal = 0;
+	v->record.signalled_wall_ms = w->clock.wall_ms;
 	world_server_reads(v);
 }
 
@@ -136,6 +137,16 @@ static void do_watch(struct world *w, struct world_volume *v, const struct hand_
 	w->watches += rq->watch.on;
 	reply->err = w->refuse_watch;
 	v->watched = rq->watch.on && reply->err.kind == ERR_NONE;
+}
+
+static void do_mark(const struct world *w, struct world_volume *v, uint32_t marks)
+{
+	if (marks & HAND_MARK_OWED_DONE)
+		v->record.owed_signal = 0;
+	if (marks & HAND_MARK_SIGNALLED)
+		v->record.signalled_wall_ms = w->clock.wall_ms;
+	if (marks & HAND_MARK_QUARANTINE_LIFT)
+		v->record.quarantine_rv[0] = '\0';
 }
 
 void world_hand_answer(struct world *w, struct world_job *j)
@@ -168,10 +179,8 @@ void world_hand_answer(struct world *w, struct world_job *j)
 		do_process(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_VERIFY)
 		reply.intact = !v->damaged;
-	else if (j->request.op == HAND_MARK && j->request.mark & HAND_MARK_OWED_DONE)
-		v->record.owed_signal = 0;
 	else if (j->request.op == HAND_MARK)
-		v->record.quarantine_rv[0] = '\0';
+		do_mark(w, v, j->request.mark);
 	else if (j->request.op == HAND_WATCH)
 		do_watch(w, v, &j->request, &reply);
 	else if (j->request.op == HAND_RETIRE)

@@ -197,7 +197,7 @@ static void other_fields_out_of_range_are_refused(void **state)
 	r = request(HAND_MARK);
 	r.mark = 0;
 	assert_false(ok(&r));
-	r.mark = 4;
+	r.mark = HAND_MARKS + 1;
 	assert_false(ok(&r));
 	r = request(HAND_HELLO);
 	r.protocol = HAND_PROTOCOL + 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #include "hand/work.h"
 
+#include "base/clock.h"
 #include "hand/payload.h"
 #include "tests/lib/hands.h"
 #include "volume/fingerprint.h"
@@ -307,6 +308,22 @@ static void lifted_quarantine_lets_the_newer_come_back(void **state)
 	assert_int_equal(seen(), 2);
 }
 
+static void signal_that_named_another_volume_is_noted_with_its_time(void **state)
+{
+	struct hand_request r = {.op = HAND_MARK, .volume = ref, .mark = HAND_MARK_SIGNALLED};
+	int64_t start_ms = clock_wall_ms(clock_system());
+
+	(void)state;
+	expect(publish(1, 10), ERR_NONE);
+	assert_int_equal(on_disk().signalled_wall_ms, 0);
+	expect(run(&r, -1), ERR_NONE);
+	assert_in_range(on_disk().signalled_wall_ms, start_ms, clock_wall_ms(clock_system()));
+	assert_int_equal(on_disk().owed_signal, SIGHUP);
+	/* The next swap does not forget it: its process may be reading still. */
+	expect(publish(2, 11), ERR_NONE);
+	assert_true(on_disk().signalled_wall_ms >= start_ms);
+}
+
 static void roll_back_that_was_killed_is_completed(void **state)
 {
 	struct record r;
@@ -443,6 +460,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(roll_back_quarantines_the_newer, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(lifted_quarantine_lets_the_newer_come_back, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(signal_that_named_another_volume_is_noted_with_its_time,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(roll_back_that_was_killed_is_completed, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(roll_back_needs_an_intact_previous, set_up, tear_down),

@@ -106,6 +106,92 @@ static void splay_waits_before_later_rotations_only(void **state)
 	assert_true(v->swap_ms > start);
 }
 
+/* A server that takes 4 s to read was just told of the second pair, and the third is there when the agent ends. */
+static struct world_volume *end_while_it_reads(struct scene *s)
+{
+	struct world_volume *v = deliver_first(s, SIGNALLED);
+
+	s->w.server_reads_ms = 4000;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 1000);
+	assert_true(holds(v, &s->pair[1]));
+	assert_int_equal(v->record.owed_signal, 0);
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	return v;
+}
+
+static void expect_swap_after_settle(struct scene *s, const struct world_volume *v)
+{
+	int64_t told_ms = v->signal_ms;
+
+	world_turn(&s->w, LIMIT_SETTLE_MS);
+	assert_true(holds(v, &s->pair[2]));
+	assert_false(s->w.torn);
+	assert_in_range(v->swap_ms - told_ms, LIMIT_SETTLE_MS, LIMIT_SETTLE_MS + 50);
+}
+
+static void no_swap_after_a_restart_while_a_reload_is_under_way(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = end_while_it_reads(s);
+
+	world_hand_lost(&s->w);
+	world_restart(&s->w);
+	world_pod(&s->w, 1, SIGNALLED);
+	world_turn(&s->w, 500);
+	world_hand_up(&s->w);
+	expect_swap_after_settle(s, v);
+}
+
+static void no_swap_after_a_changed_wish_while_a_reload_is_under_way(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = end_while_it_reads(s);
+
+	world_pod(&s->w, 1, (const char *const[]){"secret=web", NULL});
+	expect_swap_after_settle(s, v);
+}
+
+/* The clock of the machine was set back meanwhile: settle, and no longer. */
+static void window_after_a_restart_is_never_longer_than_settle(void **state)
+{
+	struct scene *s = *state;
+	const struct world_volume *v = end_while_it_reads(s);
+	int64_t start_ms;
+
+	s->w.clock.wall_ms -= 3600000;
+	world_restart(&s->w);
+	world_hand_up(&s->w);
+	start_ms = s->w.clock.mono_ms;
+	world_pod(&s->w, 1, SIGNALLED);
+	world_turn(&s->w, LIMIT_SETTLE_MS);
+	assert_true(holds(v, &s->pair[2]));
+	assert_in_range(v->swap_ms - start_ms, LIMIT_SETTLE_MS - 50, LIMIT_SETTLE_MS);
+}
+
+/* It was sent, and the hand was killed before it could note that. */
+static void no_swap_after_a_signal_that_nobody_noted(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PROVEN);
+
+	s->w.server_reads_ms = 4000;
+	v->server = SERVER_DEAF;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 1000);
+	v->record.owed_signal = SIGHUP;
+	v->record.signalled_wall_ms = 0;
+	world_put_pair(&s->w, "web", &s->pair[2], "102");
+	world_hand_lost(&s->w);
+	world_restart(&s->w);
+	world_pod(&s->w, 1, PROVEN);
+	world_turn(&s->w, 10);
+	world_hand_up(&s->w);
+	world_turn(&s->w, 60000);
+	assert_true(holds(v, &s->pair[2]));
+	assert_false(s->w.torn);
+}
+
 static void owed_signal_is_sent_after_a_restart(void **state)
 {
 	struct scene *s = *state;
@@ -179,6 +265,14 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(E14_a_secret_that_changes_all_the_time_is_coalesced,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(splay_waits_before_later_rotations_only, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(no_swap_after_a_restart_while_a_reload_is_under_way,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		no_swap_after_a_changed_wish_while_a_reload_is_under_way, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(window_after_a_restart_is_never_longer_than_settle,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(no_swap_after_a_signal_that_nobody_noted, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(owed_signal_is_sent_after_a_restart, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(owed_signal_is_not_sent_when_the_leaf_is_served, set_up,

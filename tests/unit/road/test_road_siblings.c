@@ -99,6 +99,27 @@ static void window_ends_with_the_proof_of_the_volume_that_was_told_of(void **sta
 	assert_in_range(second_waits_ms(*state), 0, 200);
 }
 
+/* The volume that was told of is not asked for any more; its process goes on reading. */
+static void window_stays_when_its_volume_is_asked_for_no_more(void **state)
+{
+	static const char *const told[] = {"secret=web", "reload=signal:HUP", NULL};
+	static const char *const other[] = {"secret=api", NULL};
+	struct scene *s = *state;
+	const struct world_volume *w = world_volume_named(&s->w, 1, SECOND);
+	int64_t told_ms;
+
+	deliver_two(s, told, other);
+	world_put_pair(&s->w, "web", &s->pair[2], "101");
+	world_turn(&s->w, 20);
+	told_ms = world_volume_named(&s->w, 1, FIRST)->signal_ms;
+	world_pod_of(&s->w, 1, (const char *const *const[]){other, NULL},
+		     (const char *const[]){SECOND});
+	world_put_pair(&s->w, "api", &s->pair[3], "101");
+	world_turn(&s->w, 60000);
+	assert_true(holds(w, &s->pair[3]));
+	assert_in_range(w->swap_ms - told_ms, LIMIT_SETTLE_MS, LIMIT_SETTLE_MS + 50);
+}
+
 /* The process was not told of anything: there is no reload that a swap could disturb. */
 static void nothing_waits_where_nothing_is_notified(void **state)
 {
@@ -174,6 +195,8 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(
 		window_ends_with_the_proof_of_the_volume_that_was_told_of, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(window_stays_when_its_volume_is_asked_for_no_more,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_waits_where_nothing_is_notified, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(first_delivery_does_not_wait_for_the_reload_of_another,

@@ -54,7 +54,7 @@ static struct record make(const char *name)
 	    .previous_not_after_s = -1,
 	    .owner = {.uid = 0, .gid = 4294967294, .mode = 0440},
 	    .bytes = UINT64_MAX,
-	    .published_wall_ms = INT64_MAX,
+	    .signalled_wall_ms = INT64_MAX,
 	    .owed_signal = 1,
 	    .quarantine_rv = "17",
 	};
