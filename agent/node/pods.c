@@ -69,10 +69,12 @@ static void tell_complaints(struct pods *p, const struct pod *pod, struct known_
 	for (size_t i = 0; i < pod->complaint_count; i++) {
 		const struct pod_complaint *c = &pod->complaints[i];
 
+		/* A pod whose annotation changes all the time does not fill the log. */
+		if (!events_post(p->options.events, &about, c->reason, c->text))
+			continue;
 		log_warn("pod.complaint", L_STR(LOG_NAMESPACE, pod->namespace_),
 			 L_STR(LOG_POD, pod->name), L_STR(LOG_REASON, event_reason_text(c->reason)),
 			 L_STR(LOG_MESSAGE, c->text));
-		events_post(p->options.events, &about, c->reason, c->text);
 	}
 }
 

@@ -252,7 +252,7 @@ static void try_again(void *arg)
 	send_more(arg);
 }
 
-void events_post(struct events *ev, const struct event_object *about, enum event_reason reason,
+bool events_post(struct events *ev, const struct event_object *about, enum event_reason reason,
 		 const char *note)
 {
 	const struct occurrence o = {about, reason, note, loop_now(ev->loop), loop_wall(ev->loop)};
@@ -260,14 +260,14 @@ void events_post(struct events *ev, const struct event_object *about, enum event
 	struct series *s;
 
 	if ((unsigned)reason >= EVENT_REASONS_COUNT)
-		return;
+		return false;
 	end_series(ev);
 	s = series_count(&ev->table, &o, &send);
 	if (!s || !send || (!s->queued && ev->waiting >= LIMIT_EVENT_QUEUE)) {
 		metric_add(&count_events, 1, M_LABELS("dropped"));
 		if (s && !s->told && !s->queued)
 			series_drop(&ev->table, s);
-		return;
+		return send;
 	}
 	s->events = ev;
 	if (s->queued)
@@ -275,6 +275,7 @@ void events_post(struct events *ev, const struct event_object *about, enum event
 	else
 		enqueue(ev, s);
 	send_more(ev);
+	return true;
 }
 
 int events_new(struct loop *loop, struct k8s_client *client, const char *reporting_instance,

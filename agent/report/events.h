@@ -62,6 +62,7 @@ const char *event_reason_text(enum event_reason r);
  * same Event; so does another note where 10 of one reason are alive. An object has
  * LIMIT_EVENT_BURST tokens, and one more each LIMIT_EVENT_REFILL_MS; without one it is only counted.
  * note: at most LIMIT_EVENT_NOTE bytes, cut with "..." beyond.
+ * False: the object has no token left. What is logged of it may be bounded by that, too.
  */
-void events_post(struct events *ev, const struct event_object *about, enum event_reason reason,
+bool events_post(struct events *ev, const struct event_object *about, enum event_reason reason,
 		 const char *note);

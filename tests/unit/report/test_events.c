@@ -210,11 +210,11 @@ static void beyond_its_tokens_an_object_is_only_counted_until_the_end(void **sta
 
 	scene_open(&s);
 	for (int i = 0; i < LIMIT_EVENT_BURST; i++) {
-		events_post(s.events, &web, EVENT_STALE, "not served");
+		assert_true(events_post(s.events, &web, EVENT_STALE, "not served"));
 		run_until(&s, sent_enough, i + 1);
 	}
 	for (int i = 0; i < 15; i++)
-		events_post(s.events, &web, EVENT_STALE, "not served");
+		assert_false(events_post(s.events, &web, EVENT_STALE, "not served"));
 	assert_true(counted("dropped") == 15);
 	assert_int_equal(standin_count(&s.standin, NULL, EVENTS), LIMIT_EVENT_BURST);
 	/* After its end, the whole count; and then it is another Event. */
