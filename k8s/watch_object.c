@@ -127,7 +127,8 @@ static void get_failed(struct object_watch *o, int code, const struct err *e)
 	}
 	pause_ms = backoff_fail(&o->get_backoff, now, backoff_random());
 	loop_timer_set(o->get_timer, pause_ms);
-	if (code == 403 && o->known == UNKNOWN)
+	/* Who asked for it is told, although the stream goes on: a right that is taken away does not end it. */
+	if (code == 403 && (o->forced || o->known == UNKNOWN))
 		(void)!watch_tell_denied(&o->base, e, pause_ms);
 }
 

@@ -40,9 +40,13 @@ class Agent:
 
     def __enter__(self):
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
-        helm("upgrade", "--install", self.name, CHART, "-n", self.namespace, values=self.values, version=self.version)
-        self.ready()
+        self.upgrade(self.values)
         return self
+
+    def upgrade(self, values):
+        """Installs it with these values, in place of what is there."""
+        helm("upgrade", "--install", self.name, CHART, "-n", self.namespace, values=values, version=self.version)
+        self.ready()
 
     def __exit__(self, *_):
         helm("uninstall", self.name, "-n", self.namespace, "--wait", "--ignore-not-found", version=self.version)

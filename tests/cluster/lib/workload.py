@@ -5,6 +5,8 @@ import base64
 import contextlib
 import hashlib
 import http.client
+import json
+import os
 import socket
 import ssl
 
@@ -108,3 +110,27 @@ def serves(pod, secret):
     """Whether the pod serves the leaf that the Secret has now."""
     der = leaf(kube.get("secret", secret, pod["metadata"]["namespace"]))
     return served(address(pod)) == der
+
+
+def holder(namespace, name, secret=None, account="default"):
+    """A pod that only has the memory volume `tls`; with a Secret's name, annotated to get it."""
+    annotations = {"certhup.io/volumes": json.dumps({"tls": {"secret": secret}})} if secret else {}
+    container = {"name": "holder", "image": "docker.io/local/pause:1", "imagePullPolicy": "Never",
+                 "volumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
+            "spec": {"containers": [container], "volumes": [{"name": "tls", "emptyDir": {"medium": "Memory"}}],
+                     "serviceAccountName": account, "terminationGracePeriodSeconds": 1}}
+
+
+def held(pod, volume="tls"):
+    """The DER of the leaf in a pod's volume, or None while it is empty."""
+    folder = kube.pod_volume(pod, volume)
+    if not os.listdir(folder):
+        return None
+    with open(f"{folder}/tls.crt", encoding="ascii") as f:
+        return first(f.read())
+
+
+def holds(pod, secret):
+    """Whether the pod's volume has the leaf that the Secret has now."""
+    return held(pod) == leaf(kube.get("secret", secret, pod["metadata"]["namespace"]))
