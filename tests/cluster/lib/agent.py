@@ -62,9 +62,10 @@ class Agent:
         return next(p for p in pods if "deletionTimestamp" not in p["metadata"])
 
     def status(self):
-        """The rows of `certhup status`."""
-        out = kube.exec_in(self.namespace, self.pod()["metadata"]["name"], "certhup", "status", "-o", "json", container="head")
-        return json.loads(out)
+        """The rows of `certhup status`, which ends with 3 when somebody should look."""
+        command = ["certhup", "status", "-o", "json"]
+        return json.loads(kube.kubectl("exec", "-n", self.namespace, self.pod()["metadata"]["name"], "-c", "head", "--", *command,
+                                       check=False))
 
     def logs(self, container="head"):
         return kube.kubectl("logs", "-n", self.namespace, self.pod()["metadata"]["name"], "-c", container)

@@ -60,8 +60,9 @@ class Client(Case):
         """`make check-client`; returns how many tests passed, and its record."""
         record = f"{self.home}/record"
         env = {k: v for k, v in os.environ.items() if k not in ("KUBECONFIG", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-        done = subprocess.run(["make", "-s", "-C", ROOT, "check-client", *arguments], env={**env, "CERTHUP_CLIENT_RECORD": record},
-                              capture_output=True, text=True, check=False, timeout=200)
+        env["CERTHUP_CLIENT_RECORD"] = record
+        done = subprocess.run(["make", "-s", "-C", ROOT, "check-client", *arguments], env=env, capture_output=True, text=True,
+                              check=False, timeout=200)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("SKIP", done.stderr)
         with open(record, encoding="utf-8") as f:
@@ -80,6 +81,7 @@ class Client(Case):
             with self.subTest(address=address):
                 here, real = self.check_client(f"KUBECONFIG={self.kubeconfig(address)}")
                 differences = self.differences(stand_in, real)
-                print(f"     {here} tests at {address}, {len(lines(real))} lines of answers, {len(differences)} differences", flush=True)
+                print(f"     {here} tests at {address}, {len(lines(real))} lines of answers, {len(differences)} differences",
+                      flush=True)
                 self.assertEqual(here, passed)
                 self.assertEqual(differences, [])

@@ -22,7 +22,8 @@ class Rights(Case):
             certmanager.certificate(SPACE, name, [f"{name}.example"], renewing=False)
             certmanager.secret(SPACE, name)
         kube.kubectl("create", "serviceaccount", "mallory", "-n", SPACE)
-        kube.kubectl("create", "role", "mallory", "-n", SPACE, "--verb=get,list,watch,patch,update", "--resource=pods,pods/status")
+        kube.kubectl("create", "role", "mallory", "-n", SPACE, "--verb=get,list,watch,patch,update",
+                     "--resource=pods,pods/status")
         kube.kubectl("create", "rolebinding", "mallory", "-n", SPACE, "--role=mallory", f"--serviceaccount={SPACE}:mallory")
 
     def setUp(self):
