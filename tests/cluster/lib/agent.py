@@ -13,10 +13,11 @@ NAMESPACE = "certhup-system"
 
 
 def delivered(secret, **keys):
-    """The annotation of a pod whose volume `tls` gets a Secret, is reloaded by SIGHUP and probed on 8443. keys: others."""
+    """The annotation of a pod whose volume `tls` gets a Secret, is reloaded by SIGHUP and probed on 8443. keys: others,
+    or None for one that is left out."""
     others = {key.replace("_", "-"): value for key, value in keys.items()}
     wanted = {"secret": secret, "reload": "signal:HUP", "probe": "tls:8443", **others}
-    return {"certhup.io/volumes": json.dumps({"tls": wanted})}
+    return {"certhup.io/volumes": json.dumps({"tls": {key: value for key, value in wanted.items() if value is not None}})}
 
 
 def image():

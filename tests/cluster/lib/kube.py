@@ -87,13 +87,13 @@ def events(namespace, reason=None, about=None):
     return [e for e in found if reason in (None, e["reason"]) and about in (None, e["regarding"].get("name"))]
 
 
-def may_get(namespace, *secrets, account="default"):
+def may_get(namespace, *secrets, account="default", verbs=("get",)):
     """Gives a ServiceAccount the right to these Secrets, as whoever deploys a pod does."""
     rbac = "rbac.authorization.k8s.io"
     for secret in secrets:
         what = {"name": f"{account}-{secret}", "namespace": namespace}
         apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": what,
-               "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": [secret]}]},
+               "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": list(verbs), "resourceNames": [secret]}]},
               {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": what,
                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": what["name"]},
                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]})

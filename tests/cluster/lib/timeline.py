@@ -2,7 +2,6 @@
 """When a leaf was first seen at each place of its way: in the Secret, in a volume on the node, served. And pairs that are torn."""
 
 import contextlib
-import http.client
 import json
 import os
 import socket
@@ -10,8 +9,7 @@ import ssl
 import threading
 import time
 
-from lib import workload
-from lib.places import NODE, PKI
+from lib import api, workload
 
 LOOK_S = 0.005
 
@@ -55,10 +53,7 @@ class Secret(Place):
 
     def __init__(self, namespace, name):
         super().__init__(None)
-        context = ssl.create_default_context(cafile=f"{PKI}/ca.crt")
-        context.load_cert_chain(f"{PKI}/admin.crt", f"{PKI}/admin.key")
-        self.connection = http.client.HTTPSConnection(NODE[0], context=context)
-        self.connection.connect()
+        self.connection = api.connect()
         self.socket = self.connection.sock
         self.connection.request("GET", f"/api/v1/namespaces/{namespace}/secrets?watch=1&timeoutSeconds=3600"
                                        f"&fieldSelector=metadata.name%3D{name}")

@@ -134,3 +134,16 @@ def held(pod, volume="tls"):
 def holds(pod, secret):
     """Whether the pod's volume has the leaf that the Secret has now."""
     return held(pod) == leaf(kube.get("secret", secret, pod["metadata"]["namespace"]))
+
+
+def busybox_image():
+    """A shell and the small tools, for pods that do something by hand."""
+    tree = images.Tree()
+    tree.program("/bin/busybox")
+    return images.pack("busybox:1", tree, ["/bin/busybox"])
+
+
+def busybox(name, *command, **more):
+    """A container of it."""
+    return {"name": name, "image": "docker.io/local/busybox:1", "imagePullPolicy": "Never",
+            "command": ["/bin/busybox", *(command or ("sleep", "3600"))], **more}
