@@ -60,7 +60,10 @@ class Agent:
 
     def pod(self):
         pods = kube.get("pod", namespace=self.namespace, selector=f"app.kubernetes.io/instance={self.name}")
-        return next(p for p in pods if "deletionTimestamp" not in p["metadata"])
+        there = [p for p in pods if "deletionTimestamp" not in p["metadata"]]
+        if not there:
+            raise kube.Failed(f"the DaemonSet {self.name} has no pod now")
+        return there[0]
 
     def status(self):
         """The rows of `certhup status`, which ends with 3 when somebody should look."""

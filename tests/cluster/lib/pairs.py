@@ -38,20 +38,20 @@ def rotate(namespace, names):
 
 
 class Rotator:
-    """Puts new pairs one after the other, until `stop`. `last`: what was put last; `count`: how many times."""
+    """Puts new pairs one after the other, until the end of the `with`. `count`: how many times."""
 
     def __init__(self, namespace, names, every=1.0):
         self.namespace, self.names, self.every = namespace, names, every
-        self.last, self.count, self.fault = None, 0, None
+        self.count, self.fault = 0, None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._work, daemon=True)
 
     def _work(self):
         try:
             while not self.over.wait(self.every):
-                self.last = rotate(self.namespace, self.names)
+                rotate(self.namespace, self.names)
                 self.count += 1
-        except Exception as e:  # pylint: disable=broad-except # told by check and stop
+        except Exception as e:  # pylint: disable=broad-except # told by check
             self.fault = e
 
     def check(self):
@@ -60,11 +60,6 @@ class Rotator:
             raise self.fault
         return True
 
-    def stop(self):
-        self.over.set()
-        self.thread.join(timeout=60)
-        self.check()
-
     def __enter__(self):
         self.thread.start()
         return self
@@ -72,3 +67,5 @@ class Rotator:
     def __exit__(self, kind, *_):
         self.over.set()
         self.thread.join(timeout=60)
+        if kind is None:
+            self.check()

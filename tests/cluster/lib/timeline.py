@@ -104,7 +104,7 @@ class Pairs(Place):
     `reads` and what was `torn`. A generation that goes while it is read is read anew."""
 
     def __init__(self, volume):
-        super().__init__(self._read, every=0.002)
+        super().__init__(self._read)
         self.volume, self.reads, self.torn = volume, 0, []
 
     def _read(self):
