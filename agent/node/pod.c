@@ -20,6 +20,7 @@ struct reading {
 	const struct attributes_defaults *defaults;
 	const char *account;
 	const char *address;
+	const char *other_address;
 };
 
 static void complain(struct pod *pod, enum event_reason reason, const char *fmt, ...)
@@ -203,7 +204,8 @@ static int take_volume(void *arg, const char *name, const struct json *wishes)
 	memcpy(spec->pod_namespace, pod->namespace_, sizeof(spec->pod_namespace));
 	memcpy(spec->pod_name, pod->name, sizeof(spec->pod_name));
 	if (text_copy(spec->account, sizeof(spec->account), r->account) < 0 ||
-	    text_copy(spec->address, sizeof(spec->address), r->address) < 0)
+	    text_copy(spec->address, sizeof(spec->address), r->address) < 0 ||
+	    text_copy(spec->other_address, sizeof(spec->other_address), r->other_address) < 0)
 		return 0;
 	spec->wish = hash_wish(wishes);
 	choose_owner(r->json, spec);
@@ -239,6 +241,15 @@ static bool is_pending(const struct json *json)
 	const char *phase = json_text(json, "status", "phase", NULL);
 
 	return !phase || strcmp(phase, "Pending") == 0;
+}
+
+/* The second of podIPs, of which podIP is the first. */
+static const char *other_address_of(const struct json *json)
+{
+	const struct json *second = json_item(json_at(json, "status", "podIPs", NULL), 1);
+	const char *ip = json_text(second, "ip", NULL);
+
+	return ip ? ip : "";
 }
 
 int pod_read(const struct json *json, const struct attributes_defaults *defaults, struct pod *ret,
@@ -279,6 +290,7 @@ int pod_read(const struct json *json, const struct attributes_defaults *defaults
 	}
 	r.account = account ? account : "default";
 	r.address = address ? address : "";
+	r.other_address = other_address_of(json);
 	json_each(wishes, take_volume, &r);
 	if (ret->count && is_pending(json) && !container_waits_for_pair(json))
 		complain(ret, EVENT_NO_START_GATE,

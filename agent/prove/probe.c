@@ -19,32 +19,34 @@ struct probe {
 	struct handshake *handshake;
 	int fd;
 	bool connected;
+	struct sockaddr_storage other;
+	socklen_t other_len; /* 0: none, or tried */
 	int64_t started_ms;
 	struct err e; /* why there is no connection, when that was known at the start */
 	probe_done_fn done;
 	void *arg;
 };
 
-static int parse_address(const struct probe_target *t, struct sockaddr_storage *ret,
+static int parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret,
 			 socklen_t *ret_len, struct err *e)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
 
 	*ret = (struct sockaddr_storage){0};
-	if (inet_pton(AF_INET, t->address, &v4->sin_addr) == 1) {
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;
-		v4->sin_port = htons(t->port);
+		v4->sin_port = htons(port);
 		*ret_len = sizeof(*v4);
 		return 0;
 	}
-	if (inet_pton(AF_INET6, t->address, &v6->sin6_addr) == 1) {
+	if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
 		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(t->port);
+		v6->sin6_port = htons(port);
 		*ret_len = sizeof(*v6);
 		return 0;
 	}
-	return err_set(e, ERR_INVALID, "'%.64s' is no IP address", t->address);
+	return err_set(e, ERR_INVALID, "'%.64s' is no IP address", text);
 }
 
 /* Tells the caller, who may free the probe: nothing is touched after that. */
@@ -82,7 +84,7 @@ static void on_deadline(void *arg)
 	struct probe_report report = {0};
 	struct err e;
 
-	if (p->e.kind != ERR_NONE) {
+	if (!p->connected && p->e.kind != ERR_NONE) {
 		finish_without_connection(p, &p->e);
 		return;
 	}
@@ -144,6 +146,33 @@ static int check_connection(struct probe *p, struct err *e)
 	return 0;
 }
 
+static void on_ready(void *arg, int events);
+
+static int connect_to(struct probe *p, const struct sockaddr_storage *address, socklen_t len,
+		      struct err *e)
+{
+	closep(&p->fd);
+	p->fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (p->fd < 0)
+		return err_sys(e, "a socket for a probe");
+	if (connect(p->fd, (const struct sockaddr *)address, len) < 0 && errno != EINPROGRESS)
+		return err_sys(e, "connect");
+	return loop_io_new(p->loop, p->fd, LOOP_WRITE, on_ready, p, &p->io, e);
+}
+
+/* Many servers listen on one family only. What is told is about the first address. */
+static bool try_other(struct probe *p)
+{
+	socklen_t len = p->other_len;
+	struct err ignored;
+
+	p->other_len = 0;
+	if (!len)
+		return false;
+	p->io = loop_io_free(p->io);
+	return connect_to(p, &p->other, len, &ignored) == 0;
+}
+
 static void on_ready(void *arg, int events)
 {
 	struct probe *p = arg;
@@ -151,6 +180,11 @@ static void on_ready(void *arg, int events)
 	bool over;
 
 	if (!p->connected && check_connection(p, &e) < 0) {
+		if (p->e.kind == ERR_NONE)
+			p->e = e;
+		if (try_other(p))
+			return;
+		e = p->e;
 		finish_without_connection(p, &e);
 		return;
 	}
@@ -165,18 +199,17 @@ static void on_ready(void *arg, int events)
 		finish_with_handshake(p, NULL);
 }
 
+/* Why there is no connection, when that is known at once, is kept for the loop to tell. */
 static int open_socket(struct probe *p, const struct probe_target *t, struct err *e)
 {
 	struct sockaddr_storage address;
 	socklen_t len = 0;
 
-	if (parse_address(t, &address, &len, e) < 0)
+	if (parse_address(t->address, t->port, &address, &len, e) < 0 ||
+	    (t->other[0] && parse_address(t->other, t->port, &p->other, &p->other_len, e) < 0))
 		return -1;
-	p->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (p->fd < 0)
-		return err_sys(e, "a socket for a probe");
-	if (connect(p->fd, (struct sockaddr *)&address, len) < 0 && errno != EINPROGRESS)
-		err_sys(&p->e, "connect");
+	if (connect_to(p, &address, len, &p->e) < 0)
+		(void)!try_other(p);
 	return 0;
 }
 
@@ -188,10 +221,8 @@ static int start(struct probe *p, const struct probe_target *t, struct err *e)
 	    loop_timer_new(p->loop, on_deadline, p, &p->deadline, e) < 0)
 		return -1;
 	/* The caller is told on the loop, never from within probe_start. */
-	loop_timer_set(p->deadline, p->e.kind == ERR_NONE ? deadline_ms : 0);
-	if (p->e.kind != ERR_NONE)
-		return 0;
-	return loop_io_new(p->loop, p->fd, LOOP_WRITE, on_ready, p, &p->io, e);
+	loop_timer_set(p->deadline, p->io ? deadline_ms : 0);
+	return 0;
 }
 
 int probe_start(struct loop *loop, const struct probe_target *target, probe_done_fn done, void *arg,

@@ -15,6 +15,7 @@ struct probe;
 
 struct probe_target {
 	char address[64]; /* numeric IPv4 or IPv6 */
+	char other[64];   /* tried where that one takes no connection; "" none */
 	uint16_t port;
 	const char *sni;  /* NULL: none is sent; borrowed until the probe ends */
 	const char *alpn; /* comma-separated protocols, "h2,http/1.1"; NULL: none */

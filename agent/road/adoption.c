@@ -245,6 +245,7 @@ static int start_probe(struct binding *b, probe_done_fn done, struct probe **ret
 	if (!has_place(b))
 		return -1;
 	memcpy(target.address, b->spec.address, sizeof(target.address));
+	memcpy(target.other, b->spec.other_address, sizeof(target.other));
 	if (cert && key) {
 		target.client_cert = &cert->bytes;
 		target.client_key = &key->bytes;

@@ -213,6 +213,7 @@ void binding_update(struct binding *b, const struct binding_spec *spec)
 	    (spec->running && !b->spec.running);
 
 	memcpy(b->spec.address, spec->address, sizeof(b->spec.address));
+	memcpy(b->spec.other_address, spec->other_address, sizeof(b->spec.other_address));
 	memcpy(b->spec.container_id, spec->container_id, sizeof(b->spec.container_id));
 	b->spec.running = spec->running;
 	if (b->has_record && restarted && b->state != BINDING_WAITING) {

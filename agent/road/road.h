@@ -29,7 +29,8 @@ struct binding_spec {
 	char pod_namespace[LIMIT_NAMESPACE + 1];
 	char pod_name[LIMIT_OBJECT_NAME + 1];
 	char account[LIMIT_OBJECT_NAME + 1];
-	char address[64]; /* the pod's IP; "" not yet */
+	char address[64];       /* the pod's IP; "" not yet */
+	char other_address[64]; /* its second one, of the other family; "" none */
 	struct attributes attributes;
 	uint64_t wish; /* text_hash of what the annotation says of this volume */
 	struct volume_owner owner;

@@ -24,7 +24,8 @@
 	"\"emptyDir\":{}}]"
 #define SPEC(more) "\"spec\":{" VOLUMES ",\"containers\":[" MOUNT("nginx") "]" more "}"
 #define RUNNING                                                                                    \
-	"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.7\",\"containerStatuses\":[{"        \
+	"\"status\":{\"phase\":\"Running\",\"podIP\":\"10.0.0.7\",\"podIPs\":[{\"ip\":\"10.0.0."   \
+	"7\"},{\"ip\":\"fd00::7\"}],\"containerStatuses\":[{"                                      \
 	"\"name\":\"nginx\","                                                                      \
 	"\"containerID\":\"containerd://" ID "\",\"state\":{\"running\":{}}}]}"
 #define ASK "{\\\"tls\\\":{\\\"secret\\\":\\\"web-tls\\\",\\\"reload\\\":\\\"signal:HUP\\\"}}"
@@ -62,6 +63,7 @@ static void annotated_volume_becomes_a_binding(void **state _unused_)
 	assert_string_equal(s->ref.name, "tls");
 	assert_string_equal(s->account, "web");
 	assert_string_equal(s->address, "10.0.0.7");
+	assert_string_equal(s->other_address, "fd00::7");
 	assert_string_equal(s->container, "nginx");
 	assert_string_equal(s->container_id, ID);
 	assert_true(s->running);

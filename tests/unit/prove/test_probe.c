@@ -238,6 +238,29 @@ static void ipv6_is_an_address_too(void **state _unused_)
 	assert_seen(&r, leaf);
 }
 
+static void server_on_the_other_address_is_seen(void **state _unused_)
+{
+	/* The first is refused by a packet, or at once for want of a route. */
+	static const char *const first[] = {"127.0.0.9", "255.255.255.255"};
+	struct tls_server s;
+	struct probe_target t;
+	struct probe_report r;
+
+	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+		tls_server_start(&s, NULL, tls_serve, &plain);
+		t = target_of(&s);
+		memcpy(t.other, t.address, sizeof(t.other));
+		snprintf(t.address, sizeof(t.address), "%s", first[i]);
+		r = probe(&t);
+		assert_seen(&r, leaf);
+		tls_server_stop(&s);
+	}
+	snprintf(t.address, sizeof(t.address), "%s", first[0]);
+	r = probe(&t);
+	assert_not_seen(&r, PROBE_NO_CONNECTION);
+	assert_int_equal(r.e.sys, ECONNREFUSED);
+}
+
 static size_t open_descriptors(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -322,6 +345,7 @@ int main(void)
 	    cmocka_unit_test(leaf_seen_before_the_deadline_counts),
 	    cmocka_unit_test(no_listener_is_no_connection),
 	    cmocka_unit_test(ipv6_is_an_address_too),
+	    cmocka_unit_test(server_on_the_other_address_is_seen),
 	    cmocka_unit_test(freed_probe_never_calls_back),
 	    cmocka_unit_test(probe_may_be_freed_by_its_callback),
 	};
