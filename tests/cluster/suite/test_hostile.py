@@ -86,12 +86,12 @@ class Hostile(Case):
 
     def test_E2_race_of_swaps_touches_nothing_outside(self):
         flips = []
-        flip = threading.Thread(target=lambda: flips.append(int(self.attack(f"hostile flip /tls {self.way} 20"))))
+        flip = threading.Thread(target=lambda: flips.append(int(self.attack(f"hostile flip /tls {self.way} 10"))))
         flip.start()
         with pairs.Rotator(SPACE, ["web"], every=0.1) as rotator:
             flip.join(timeout=60)
             rotator.stop()
-        print(f"     {flips[0]} swaps by the pod in 20 s, {rotator.count} new pairs", flush=True)
+        print(f"     {flips[0]} swaps by the pod in 10 s, {rotator.count} new pairs", flush=True)
         self.assertGreater(flips[0], 50000)
         self.assertGreater(rotator.count, 20)
         self.arrives("the race", seconds=90)  # six repairs a minute are the most

@@ -7,7 +7,7 @@ import re
 import stat
 import subprocess
 
-from lib import agent, kube, pairs, workload
+from lib import agent, idmapped, kube, pairs, workload
 from lib.suite import Case
 
 SPACE = "pods"
@@ -127,7 +127,24 @@ class Pods(Case):
         runc = re.search(r"runc version (\d+)\.(\d+)", subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True).stdout)
         if int(containerd[1]) < 2 or (int(runc[1]), int(runc[2])) < (1, 2):
             self.skipTest(f"hostUsers: false needs containerd 2 and runc 1.2; here are {node['nodeInfo']['containerRuntimeVersion']} and "
-                          f"{runc[0]}. unit/volume/test_writer_owner covers A14 with an idmapped tmpfs")
+                          f"{runc[0]}. A14_idmapped_volume_is_read_with_the_pods_own_ids stands in")
         volume, = self.start(pod("userns", securityContext={"runAsUser": 1001, "fsGroup": 2001}, hostUsers=False))
         self.assertEqual(owner(volume), (0, 2001, "0440"))
         self.assertTrue(reads("userns"))
+
+    def test_A14_idmapped_volume_is_read_with_the_pods_own_ids(self):
+        """What kubelet and runtime make of hostUsers: false: an idmapped mount of the volume, read from a user namespace."""
+        volume, = self.start(pod("idmapped", securityContext={"runAsUser": 1001, "fsGroup": 2001}))
+        with idmapped.user_namespace() as namespace:
+            tree = idmapped.mount(volume, namespace)
+            self.addCleanup(os.close, tree)
+            about = os.stat("tls.key", dir_fd=tree)
+            self.assertEqual((about.st_uid, about.st_gid), (100000, 102001))
+            for when in ("at the start", "after a rotation"):
+                with self.subTest(when=when):
+                    self.assertIn("PRIVATE KEY", idmapped.read(tree, namespace, 1001, 2001, "tls.key"))
+                    self.assertIsNone(idmapped.read(tree, namespace, 1002, 2002, "tls.key"))
+                    leaf = workload.leaf(kube.get("secret", "web", SPACE))
+                    self.assertEqual(workload.first(idmapped.read(tree, namespace, 1001, 2001, "tls.crt")), leaf)
+                if when == "at the start":
+                    self.hold([volume], workload.leaf(pairs.rotate(SPACE, ["web"])[0]))
