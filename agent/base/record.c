@@ -22,6 +22,11 @@ bool volume_ref_ok(const struct volume_ref *ref)
 	       n[0] != '-' && n[strlen(n) - 1] != '-';
 }
 
+bool volume_ref_equal(const struct volume_ref *a, const struct volume_ref *b)
+{
+	return strcmp(a->pod_uid, b->pod_uid) == 0 && strcmp(a->name, b->name) == 0;
+}
+
 bool volume_owner_equal(const struct volume_owner *a, const struct volume_owner *b)
 {
 	return a->uid == b->uid && a->gid == b->gid && a->mode == b->mode;

@@ -14,6 +14,7 @@ struct volume_ref {
 };
 
 bool volume_ref_ok(const struct volume_ref *ref);
+bool volume_ref_equal(const struct volume_ref *a, const struct volume_ref *b);
 
 #define GENERATION_NAME 56 /* "..YYYY_MM_DD_HH_MM_SS." + 32 hex + NUL */
 

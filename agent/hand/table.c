@@ -71,8 +71,7 @@ struct entry *table_find(struct table *t, const struct volume_ref *ref)
 	struct entry *entry;
 
 	LIST_FOREACH (entry, bucket_of(t, ref), by_ref)
-		if (strcmp(entry->ref.pod_uid, ref->pod_uid) == 0 &&
-		    strcmp(entry->ref.name, ref->name) == 0)
+		if (volume_ref_equal(&entry->ref, ref))
 			break;
 	return entry;
 }

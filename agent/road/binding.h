@@ -277,6 +277,12 @@ enum right_answer right_check(struct binding *b, const struct secret_object *sec
 void right_forget(struct road *r);
 void right_leave(struct binding *b);
 
+/* orphan.c: records without a binding. kept: of a pod that is there. */
+struct orphan *orphan_find(struct road *r, const struct volume_ref *ref);
+void orphan_keep(struct road *r, const struct record *record, bool intact, bool kept);
+void orphan_free(struct orphan *o);
+void orphans_forget(struct road *r); /* but for those that are kept */
+
 /* siblings.c: the volumes of one pod. Two are read by one process unless both say who reads them, and name others. */
 int siblings_join(struct binding *b, struct err *e) _must_check_;
 void siblings_leave(struct binding *b);

@@ -35,24 +35,6 @@ int road_new(const struct road_options *options, struct road **ret, struct err *
 	return 0;
 }
 
-static void orphan_free(struct orphan *o)
-{
-	LIST_REMOVE(o, in_road);
-	free(o);
-}
-
-/* But for those of pods that are there. */
-static void forget_orphans(struct road *r)
-{
-	struct orphan *next;
-
-	for (struct orphan *o = LIST_FIRST(&r->orphans); o; o = next) {
-		next = LIST_NEXT(o, in_road);
-		if (!o->kept)
-			orphan_free(o);
-	}
-}
-
 struct road *road_free(struct road *r)
 {
 	if (!r)
@@ -74,17 +56,12 @@ size_t road_count(const struct road *r)
 	return r->count;
 }
 
-static bool same_ref(const struct volume_ref *a, const struct volume_ref *b)
-{
-	return strcmp(a->pod_uid, b->pod_uid) == 0 && strcmp(a->name, b->name) == 0;
-}
-
 static struct binding *find(struct road *r, const struct volume_ref *ref)
 {
 	struct binding *b;
 
 	LIST_FOREACH (b, &r->bindings, in_road)
-		if (same_ref(&b->spec.ref, ref))
+		if (volume_ref_equal(&b->spec.ref, ref))
 			return b;
 	return NULL;
 }
@@ -100,35 +77,10 @@ static void retire(struct road *r, const struct volume_ref *ref)
 			 L_STR(LOG_VOLUME, ref->name), L_ERR(&e));
 }
 
-static struct orphan *find_orphan(struct road *r, const struct volume_ref *ref)
-{
-	struct orphan *o;
-
-	LIST_FOREACH (o, &r->orphans, in_road)
-		if (same_ref(&o->record.ref, ref))
-			return o;
-	return NULL;
-}
-
-static struct orphan *keep_orphan(struct road *r, const struct record *record, bool intact)
-{
-	struct orphan *o = find_orphan(r, &record->ref);
-
-	if (!o) {
-		o = calloc(1, sizeof(*o));
-		if (!o)
-			return NULL;
-		LIST_INSERT_HEAD(&r->orphans, o, in_road);
-	}
-	o->record = *record;
-	o->intact = intact;
-	return o;
-}
-
 /* What the hand said of this volume, if it has said it already. */
 static void claim(struct road *r, struct binding *b)
 {
-	struct orphan *o = find_orphan(r, &b->spec.ref);
+	struct orphan *o = orphan_find(r, &b->spec.ref);
 
 	if (r->hand_up)
 		binding_adopt(b, o && o->record.generation[0] ? &o->record : NULL, o && o->intact);
@@ -142,15 +94,16 @@ static void claim(struct road *r, struct binding *b)
  */
 static struct binding *let_go(struct binding *b)
 {
-	struct orphan *o = NULL;
+	struct road *r = b->road;
+	bool known = b->has_record || b->call;
+	struct record record = b->record;
 
 	/* Where the first publish is under way, nothing is known but that there will be a record. */
-	b->record.ref = b->spec.ref;
-	if (b->has_record || b->call)
-		o = keep_orphan(b->road, &b->record, true);
-	if (o)
-		o->kept = true;
-	return binding_free(b);
+	record.ref = b->spec.ref;
+	b = binding_free(b);
+	if (known)
+		orphan_keep(r, &record, true, true);
+	return b;
 }
 
 static void add(struct road *r, const struct binding_spec *spec)
@@ -242,7 +195,7 @@ static void retire_orphans(struct road *r)
 	LIST_FOREACH (o, &r->orphans, in_road)
 		if (!o->kept)
 			retire(r, &o->record.ref);
-	forget_orphans(r);
+	orphans_forget(r);
 }
 
 void road_pods_synced(struct road *r)
@@ -292,7 +245,7 @@ static void on_adopt(void *arg, const struct hand_reply *reply, int memfd _unuse
 		if (b)
 			binding_adopt(b, &reply->record, reply->intact);
 		else
-			(void)keep_orphan(r, &reply->record, reply->intact);
+			orphan_keep(r, &reply->record, reply->intact, false);
 	}
 	if (reply->last)
 		all_adopted(r);
@@ -303,7 +256,7 @@ void road_hand_up(struct road *r)
 	struct hand_request rq = {.op = HAND_ADOPT};
 	struct err e;
 
-	forget_orphans(r);
+	orphans_forget(r);
 	if (r->ops->hand_send(r->arg, &rq, -1, on_adopt, r, &r->adopting, &e) < 0) {
 		log_error("hand.not_adopted", L_ERR(&e));
 		adopt_later(r);
@@ -317,7 +270,7 @@ void road_hand_lost(struct road *r)
 	r->hand_up = false;
 	r->adopting = NULL;
 	r->ops->timer_stop(r->adopt_again);
-	forget_orphans(r);
+	orphans_forget(r);
 	LIST_FOREACH (b, &r->bindings, in_road)
 		b->adopted_record = false;
 }

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-int __wrap_seccomp_load(const scmp_filter_ctx ctx);
-int __wrap_seccomp_load(const scmp_filter_ctx ctx)
+int __wrap_seccomp_load(scmp_filter_ctx ctx);
+int __wrap_seccomp_load(scmp_filter_ctx ctx)
 {
 	return seccomp_export_pfc(ctx, STDOUT_FILENO);
 }

@@ -40,14 +40,16 @@ static void would_run(const struct command *c, const char *example, size_t len)
 	_cleanup_arguments_ struct arguments a = {0};
 	_cleanup_free_ void *settings = calloc(1, c->settings_size);
 	_cleanup_free_ char *line = strndup(example, len);
-	char *words[WORDS_MAX];
+	char *words[WORDS_MAX] = {0};
 	char *const *argv;
 	int argc = 0;
+	int count;
 	struct err e = {0};
 
 	assert_non_null(settings);
 	assert_non_null(line);
-	argv = behind_name(words, split(line, words), c->name, &argc);
+	count = split(line, words);
+	argv = behind_name(words, count, c->name, &argc);
 	if (command_check(c, argc, argv, settings, &a, &e) < 0)
 		fail_msg("%.*s: %s", (int)len, example, e.message);
 }
