@@ -73,6 +73,7 @@ struct binding {
 
 	/* Notify and prove. */
 	bool signal_due;
+	int64_t due_ms;       /* since when */
 	int64_t signalled_ms; /* the last signal about it; 0 none */
 	int64_t
 	    settle_until_ms; /* its process reloads until then (principle 5); 0 adopted, or none */
@@ -302,7 +303,7 @@ int64_t siblings_splay_until(const struct binding *b);
 int reload_join(struct binding *b, struct err *e) _must_check_;
 void reload_leave(struct binding *b);
 void reload_due(struct binding *b); /* this binding's process is to be signalled */
-/* While a signal about it is due or under way: when to look again; else 0. */
+/* While a signal about it is due or under way: until when the next swap waits for that; else 0. */
 int64_t reload_due_at(const struct binding *b);
 void reload_go_on(struct binding *b); /* what kept signals of its pod back may be over */
 

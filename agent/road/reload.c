@@ -255,6 +255,7 @@ void reload_due(struct binding *b)
 		return;
 	}
 	b->signal_due = true;
+	b->due_ms = road_now(b->road);
 	run(b->reload);
 	/* Nobody runs who could be signalled: it is looked at all the same. */
 	if (!b->signal_due && !b->reload->call && b->state == BINDING_DELIVERED)
@@ -264,14 +265,19 @@ void reload_due(struct binding *b)
 int64_t reload_due_at(const struct binding *b)
 {
 	const struct reload *l = b->reload;
-	int64_t now;
+	int64_t soon;
+	int64_t due;
 
 	if (!l || (!l->call && !b->signal_due))
 		return 0;
-	now = road_now(l->road);
-	return l->last_ms + min_interval(l) > now + LIMIT_MIN_INTERVAL_MS
-		   ? l->last_ms + min_interval(l)
-		   : now + LIMIT_MIN_INTERVAL_MS;
+	soon = road_now(l->road) + LIMIT_MIN_INTERVAL_MS;
+	due = l->last_ms + min_interval(l);
+	if (l->call || due <= soon)
+		return soon;
+	/* min-interval keeps the signal back, not the files: they wait no longer than for a reload. */
+	return due < b->due_ms + b->spec.attributes.settle_ms
+		   ? due
+		   : b->due_ms + b->spec.attributes.settle_ms;
 }
 
 void reload_go_on(struct binding *b)

@@ -69,6 +69,30 @@ static void signals_to_one_process_keep_their_interval(void **state)
 	assert_true(v->signal_ms - last >= 30000);
 }
 
+static void interval_keeps_back_the_signal_and_not_the_files(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v =
+	    deliver_first(s, (const char *const[]){"secret=web", "reload=signal:HUP",
+						   "min-interval=10m", "settle=5s", NULL});
+	unsigned signals;
+
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 6000);
+	signals = v->signals;
+	for (unsigned i = 2; i < 5; i++) {
+		char rv[32];
+
+		snprintf(rv, sizeof(rv), "%u", 100 + i);
+		world_put_pair(&s->w, "web", &s->pair[i], rv);
+		world_turn(&s->w, 6000);
+		assert_true(holds(v, &s->pair[i]));
+	}
+	assert_int_equal(v->signals, signals);
+	world_turn(&s->w, 600000);
+	assert_int_equal(v->signals, signals + 1);
+}
+
 static void E14_a_secret_that_changes_all_the_time_is_coalesced(void **state)
 {
 	struct scene *s = *state;
@@ -262,6 +286,8 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(signals_to_one_process_keep_their_interval, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(interval_keeps_back_the_signal_and_not_the_files,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(E14_a_secret_that_changes_all_the_time_is_coalesced,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(splay_waits_before_later_rotations_only, set_up,
