@@ -24,8 +24,9 @@ struct object_watch {
 	struct k8s_request *get;
 	struct loop_timer *get_timer;
 	struct backoff get_backoff;
-	bool forced;  /* its answer is told whatever it is */
-	bool polling; /* in place of the watch */
+	bool forced;   /* its answer is told whatever it is */
+	bool reopened; /* the watch is asked in its place: it may not be got */
+	bool polling;  /* in place of the watch */
 	bool polling_told;
 	unsigned polls;
 };
@@ -42,6 +43,7 @@ static void stop_asking(struct object_watch *o)
 	o->get = k8s_request_free(o->get);
 	loop_timer_stop(o->get_timer);
 	o->forced = false;
+	o->reopened = false;
 }
 
 /* Keeps what identifies the state of the object. Errors: INVALID. */
@@ -125,6 +127,12 @@ static void get_failed(struct object_watch *o, int code, const struct err *e)
 		watch_retry(&o->base, e, code, -1, stream_open);
 		return;
 	}
+	/* Where there is a right to watch it and none to get it, a new watch begins with its state. */
+	if (code == 403 && o->forced && o->known == PRESENT && !o->reopened) {
+		o->reopened = true;
+		stream_open(&o->base);
+		return;
+	}
 	pause_ms = backoff_fail(&o->get_backoff, now, backoff_random());
 	loop_timer_set(o->get_timer, pause_ms);
 	/* Who asked for it is told, although the stream goes on: a right that is taken away does not end it. */
@@ -151,6 +159,7 @@ static void on_get(void *arg, const struct k8s_answer *answer, const struct err 
 		get_failed(o, answer->code, e);
 	} else {
 		o->forced = false;
+		o->reopened = false;
 		backoff_good(&o->get_backoff, loop_now(o->base.client->loop));
 		if (e)
 			alive = take_gone(o, NULL, forced);
@@ -192,6 +201,7 @@ static void on_event(struct k8s_watch *w, const char *type, const struct json *o
 		     int64_t at_ms)
 {
 	struct object_watch *o = own(w);
+	bool forced = o->reopened;
 
 	if (!watch_tell_up(w))
 		return;
@@ -199,12 +209,12 @@ static void on_event(struct k8s_watch *w, const char *type, const struct json *o
 	if (strcmp(type, "BOOKMARK") == 0)
 		return;
 	/* What the stream says is newer than what an open GET will say. */
-	if (!o->forced)
+	if (!o->forced || forced)
 		stop_asking(o);
 	if (strcmp(type, "DELETED") == 0)
-		(void)!take_gone(o, object, false);
+		(void)!take_gone(o, object, forced);
 	else
-		(void)!take(o, object, at_ms, false);
+		(void)!take(o, object, at_ms, forced);
 }
 
 static void on_end(struct k8s_watch *w, const struct stream_end *end)
@@ -290,5 +300,6 @@ int k8s_watch_reread(struct k8s_watch *w, struct err *e)
 		return err_set(e, ERR_INTERNAL, "only the watch of one object reads again");
 	ask(o);
 	o->forced = true;
+	o->reopened = false;
 	return 0;
 }

@@ -54,6 +54,8 @@ void subject_remove(struct subject *s);
 
 /* Removes all that is in a directory. */
 void empty_directory(const char *path);
+/* As far as it goes: somebody else is at work in it. */
+bool try_empty_directory(const char *path);
 
 /* The path of an entry of the volume. Good for the next seven calls. */
 const char *subject_at(const struct subject *s, const char *name);

@@ -306,7 +306,7 @@ static void an_object_is_read_again_when_asked(void **state _unused_)
 	world_stop(&w);
 }
 
-static void a_forbidden_reread_is_told_although_the_stream_goes_on(void **state _unused_)
+static void a_reread_without_the_right_to_get_comes_by_a_new_watch(void **state _unused_)
 {
 	struct world w;
 	struct err e;
@@ -315,13 +315,29 @@ static void a_forbidden_reread_is_told_although_the_stream_goes_on(void **state 
 	put(&w, "a", "1");
 	watch(&w.b, &w.d, "a");
 	diary_expect(&w.d, &w.b, "object a=1", 1);
-	standin_tell(&w.s, "{\"do\":\"fault\",\"verb\":\"get\",\"status\":403,\"times\":2}");
+	standin_tell(&w.s, "{\"do\":\"fault\",\"verb\":\"get\",\"status\":403,\"times\":9}");
 	assert_int_equal(k8s_watch_reread(w.d.watch, &e), 0);
-	diary_expect(&w.d, &w.b, "down denied", 2);
-	diary_expect(&w.d, &w.b, "up", 2);
 	diary_expect(&w.d, &w.b, "object a=1", 2);
 	put(&w, "a", "2");
 	diary_expect(&w.d, &w.b, "object a=2", 1);
+	assert_int_equal(diary_count(&w.d, "down denied"), 0);
+	world_stop(&w);
+}
+
+static void a_reread_without_any_right_is_told_although_the_watch_was_open(void **state _unused_)
+{
+	struct world w;
+	struct err e;
+
+	world_start(&w);
+	put(&w, "a", "1");
+	watch(&w.b, &w.d, "a");
+	diary_expect(&w.d, &w.b, "object a=1", 1);
+	standin_tell(&w.s, "{\"do\":\"fault\",\"verb\":\"watch\",\"status\":403,\"times\":1}");
+	standin_tell(&w.s, "{\"do\":\"fault\",\"verb\":\"get\",\"status\":403,\"times\":3}");
+	assert_int_equal(k8s_watch_reread(w.d.watch, &e), 0);
+	diary_expect(&w.d, &w.b, "down denied", 2);
+	diary_expect(&w.d, &w.b, "object a=1", 2);
 	world_stop(&w);
 }
 
@@ -429,7 +445,8 @@ int main(void)
 	    cmocka_unit_test(B3_a_watch_goes_on_with_the_new_token),
 	    cmocka_unit_test(without_the_right_to_watch_it_is_got_again_and_again),
 	    cmocka_unit_test(an_object_is_read_again_when_asked),
-	    cmocka_unit_test(a_forbidden_reread_is_told_although_the_stream_goes_on),
+	    cmocka_unit_test(a_reread_without_the_right_to_get_comes_by_a_new_watch),
+	    cmocka_unit_test(a_reread_without_any_right_is_told_although_the_watch_was_open),
 	    cmocka_unit_test(a_callback_may_free_its_own_watch),
 	    cmocka_unit_test(openings_queue_up),
 	    cmocka_unit_test(open_watches_at_rest_wake_nobody),
