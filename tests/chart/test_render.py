@@ -158,6 +158,16 @@ class Render(unittest.TestCase):
         self.assertIn("--head-uid=70001", container(spec, "hand")["args"])
         self.assertEqual(spec["securityContext"]["fsGroup"], 70001)
 
+    def test_admission_policy_is_there_without_a_server_to_ask(self):
+        for module in HELMS:
+            found = objects({}, module)
+            policy = only(found, "ValidatingAdmissionPolicy")
+            binding = only(found, "ValidatingAdmissionPolicyBinding")
+            self.assertEqual(binding["spec"]["policyName"], policy["metadata"]["name"])
+            self.assertEqual(binding["spec"]["validationActions"], ["Deny"])
+            off = {o["kind"] for o in objects({"admissionPolicy": {"enabled": False}}, module)}
+            self.assertEqual({kind for kind in off if "Admission" in kind}, set())
+
     def test_extra_objects_are_templates(self):
         found = objects({"extraObjects": ["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-x'}"]})
         only(found, "ConfigMap", "certhup-x")

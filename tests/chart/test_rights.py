@@ -215,6 +215,10 @@ class Notes(unittest.TestCase):
         self.assertNotIn("KILL", told)
         self.assertNotIn("hostPID", told)
 
+    def test_notes_say_whether_the_admission_policy_is_on(self):
+        self.assertIn("admissionPolicy.enabled = true: certhup.io/volumes of a pod stays", self.told("admissionPolicy.enabled=true"))
+        self.assertIn("admissionPolicy.enabled = false: whoever may patch", self.told("admissionPolicy.enabled=false"))
+
     def test_notes_say_what_is_missing(self):
         self.assertIn("--set 'rbac.namespaces={demo}'", notes())
         self.assertNotIn("WHAT IS MISSING", self.told("rbac.namespaces={demo}"))

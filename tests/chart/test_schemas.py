@@ -11,7 +11,7 @@ import unittest
 
 import yaml
 
-from common import ROOT, built, objects, template
+from common import ROOT, built, objects, only, template
 from test_render import EVERYTHING
 
 sys.path.insert(0, os.path.join(ROOT, "tests/cluster"))
@@ -98,6 +98,14 @@ class Schemas(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             count = sum(o["kind"] not in ELSEWHERE for o in objects(values))
             self.assertIn(f"Valid: {count}, Invalid: 0, Errors: 0", done.stdout)
+
+    def test_admission_policy_is_among_them(self):
+        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+            policy = only(objects(), kind)
+            done = self.conform(yaml.safe_dump(policy))
+            self.assertIn("Valid: 1, Invalid: 0, Errors: 0, Skipped: 0", done.stdout)
+            policy["spec"]["policyNames"] = ["x"]
+            self.assertNotEqual(self.conform(yaml.safe_dump(policy)).returncode, 0)
 
     def test_key_that_kubernetes_does_not_know_is_found(self):
         daemonset = next(o for o in objects() if o["kind"] == "DaemonSet")
