@@ -122,8 +122,10 @@ static void get_failed(struct object_watch *o, int code, const struct err *e)
 	int64_t now = loop_now(o->base.client->loop);
 	int64_t pause_ms;
 
-	if (o->polling && !o->forced) {
+	/* There is neither right: the watch is tried again, and begins with what was asked for. */
+	if (o->polling && (!o->forced || code == 403)) {
 		o->polling = false;
+		o->reopened = o->forced;
 		watch_retry(&o->base, e, code, -1, stream_open);
 		return;
 	}
