@@ -158,6 +158,11 @@ class Render(unittest.TestCase):
         self.assertIn("--head-uid=70001", container(spec, "hand")["args"])
         self.assertEqual(spec["securityContext"]["fsGroup"], 70001)
 
+    def test_users_beside_those_of_workloads_are_taken(self):
+        for uid in (1, 999, 10000, 65531, 65533, 65535, 4294967294):
+            head = container(pod_spec({"uid": uid, "securityContext": {"runAsUser": uid}}), "head")
+            self.assertEqual(head["securityContext"]["runAsUser"], uid)
+
     def test_admission_policy_is_there_without_a_server_to_ask(self):
         for module in HELMS:
             found = objects({}, module)

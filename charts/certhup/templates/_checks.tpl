@@ -17,6 +17,13 @@
 {{- if gt (int $v.hand.budget.namespaceMiB) (int $v.hand.budget.nodeMiB) -}}
 {{- fail "hand.budget.namespaceMiB is more than hand.budget.nodeMiB: raise the node's, or lower the namespace's" -}}
 {{- end -}}
+{{- $uid := int64 $v.uid -}}
+{{- if or (and (ge $uid 1000) (le $uid 9999)) (eq $uid 65532) (eq $uid 65534) -}}
+{{- fail (printf "uid=%d is one that workloads have, and with hostPID processes of one user can read and end each other: take another than 1000 to 9999, 65532 and 65534" $uid) -}}
+{{- end -}}
+{{- if and (hasKey $v.securityContext "runAsUser") (ne (int64 $v.securityContext.runAsUser) $uid) -}}
+{{- fail (printf "securityContext.runAsUser is not uid, which is %d: the hand lets in that user alone. Set uid instead" $uid) -}}
+{{- end -}}
 {{- if eq (toString $v.hostUsers) "false" -}}
 {{- fail "hostUsers=false: in a user namespace of its own the hand may not touch the files of other pods: leave hostUsers empty" -}}
 {{- end -}}
