@@ -141,6 +141,14 @@ class Render(unittest.TestCase):
             self.assertEqual(hand["resources"]["requests"]["memory"], f"{budget + 64}Mi")
             self.assertIn(f"--budget-node={budget * 1024 * 1024}", hand["args"])
 
+    def test_budgets_are_those_of_the_program(self):
+        with open(os.path.join(ROOT, "docs/reference.md"), encoding="utf-8") as f:
+            program = re.findall(r"^  --budget-(namespace|node) BYTES .*\((\d+) MiB\)$", f.read(), re.M)
+        arguments = container(pod_spec(), "hand")["args"]
+        self.assertEqual(len(program), 2)
+        for which, mib in program:
+            self.assertIn(f"--budget-{which}={int(mib) * 1024 * 1024}", arguments)
+
     def test_token_is_the_heads_alone(self):
         spec = pod_spec()
         self.assertFalse(spec["automountServiceAccountToken"])
