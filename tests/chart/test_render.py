@@ -8,7 +8,7 @@ import unittest
 
 import yaml
 
-from common import CHART, HELMS, ROOT, Refused, helm, is_hook, objects, only, template
+from common import CHART, HELMS, ROOT, Refused, helm, is_hook, notes, objects, only, template
 
 EVERYTHING = {
     "rbac": {"namespaces": ["demo"], "secretNames": {"shop": ["web-tls"]}, "events": "namespaces"},
@@ -180,6 +180,21 @@ class Render(unittest.TestCase):
             self.assertEqual(binding["spec"]["validationActions"], ["Deny"])
             off = {o["kind"] for o in objects({"admissionPolicy": {"enabled": False}}, module)}
             self.assertEqual({kind for kind in off if "Admission" in kind}, set())
+
+    def test_documents_ask_the_agent_of_the_pods_node(self):
+        found = objects()
+        agent = only(found, "DaemonSet")["spec"]["template"]["metadata"]["labels"]
+        others = [o["metadata"]["labels"] for o in found if o["kind"] == "Pod"]
+        texts = [notes()]
+        for path in ("README.md", "docs/install.md"):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+                texts.append(f.read())
+        for text in texts:
+            self.assertNotRegex(text, r"exec[^\n]* ds/")
+            chosen = re.search(r"^ *agent=\$\(kubectl.* -l (\S+)[\s\\]+--field-selector \"spec.nodeName=\$node\"", text, re.M)[1]
+            chosen = dict(pair.split("=") for pair in chosen.split(","))
+            self.assertLessEqual(chosen.items(), agent.items())
+            self.assertFalse(any(chosen.items() <= labels.items() for labels in others))
 
     def test_extra_objects_are_templates(self):
         found = objects({"extraObjects": ["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-x'}"]})
