@@ -10,7 +10,7 @@ import unittest
 
 import yaml
 
-from common import CHART, HERE, ROOT, objects, only
+from common import CHART, HERE, KUBE_VERSION, ROOT, helm, objects, only
 
 MADE_BY_PROMETHEUS = {"job", "instance", "node", "le"}
 BUCKETS = re.compile(r"_(bucket|sum|count)$")
@@ -140,6 +140,12 @@ class Monitoring(unittest.TestCase):
             with open(os.path.join(ROOT, f"docs/runbooks/{name}.md"), encoding="utf-8") as f:
                 page = f.read()
             self.assertLessEqual(set(re.findall(r"reason=(\w+)", page)), events, name)
+
+    def test_command_of_the_document_prints_the_rules(self):
+        with open(os.path.join(ROOT, "docs/monitoring.md"), encoding="utf-8") as f:
+            command = re.search(r"^helm (template .*)$", f.read(), re.M)[1].split()
+        out = helm(*[CHART if word == "charts/certhup" else word for word in command], "--kube-version", KUBE_VERSION)
+        self.assertEqual(yaml.safe_load(out)["spec"], rule())
 
     def test_values_change_the_alerts(self):
         found = rules({"disabled": ["CerthupVersionSkew"], "thresholds": {"expiring": 0.33},
