@@ -35,7 +35,7 @@ CFLAGS_ALL  = -std=gnu17 $(warnings) $(WERROR) $(hardening) $(CFLAGS_$(BUILD)) $
 link_kind := -pie
 LDFLAGS_ALL = $(link_kind) -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 
-# The two programs. The hand links no parser of anybody's format (DESIGN: a head and a hand).
+# The two programs. The hand links no parser of anybody's format (docs/architecture.md, "Head and hand").
 hand_dirs := agent/base agent/volume agent/notify agent/sandbox
 head_dirs := agent/base agent/event agent/sandbox agent/cert agent/source agent/prove agent/report agent/road \
 	agent/node agent/command k8s
