@@ -82,7 +82,8 @@ static void claim(struct road *r, struct binding *b)
 {
 	struct orphan *o = orphan_find(r, &b->spec.ref);
 
-	if (r->hand_up)
+	/* While it lists its records, one that has not come may come. */
+	if (r->hand_up || (r->adopting && o && o->record.generation[0]))
 		binding_adopt(b, o && o->record.generation[0] ? &o->record : NULL, o && o->intact);
 	if (o)
 		orphan_free(o);

@@ -80,6 +80,7 @@ struct world {
 	uint32_t random;
 	int64_t handshake_ms;           /* how long a probe takes */
 	int64_t hand_ms[HAND_OPS];      /* how long the hand takes for each operation */
+	int64_t adopt_last_ms;          /* how long after its records ADOPT ends */
 	unsigned probing, probing_most; /* handshakes under way now, and at most so far */
 	bool torn;               /* a swap came while a server was reading: principle 5 is broken */
 	int64_t server_reads_ms; /* how long a server takes to read its files after a signal */

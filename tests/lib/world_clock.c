@@ -80,6 +80,11 @@ static void answer(struct world *w, struct world_job *j)
 	} else {
 		j->probe_done(j->arg, &j->seen);
 	}
+	if (j->more && !j->cancelled) {
+		j->running = false;
+		TAILQ_INSERT_TAIL(&w->jobs, j, next);
+		return;
+	}
 	/* The hand's calls end with their answer; the others are the asker's to cancel, in the callback or later. */
 	if (j->kind == JOB_HAND || j->cancelled)
 		free(j);

@@ -149,24 +149,40 @@ static void do_mark(const struct world *w, struct world_volume *v, uint32_t mark
 		v->record.quarantine_rv[0] = '\0';
 }
 
+static void list_records(struct world *w, const struct world_job *j)
+{
+	struct hand_reply reply = {.op = HAND_ADOPT, .has_record = 1};
+	const struct world_volume *v;
+
+	LIST_FOREACH (v, &w->volumes, next) {
+		if (!v->has_record)
+			continue;
+		reply.intact = !v->damaged;
+		reply.record = v->record;
+		j->hand_done(j->arg, &reply, -1);
+	}
+}
+
+static void do_adopt(struct world *w, struct world_job *j)
+{
+	const struct hand_reply last = {.op = HAND_ADOPT, .last = 1, .err = w->refuse_adopt};
+
+	if (!j->more)
+		list_records(w, j);
+	j->more = !j->more && w->adopt_last_ms;
+	if (j->more)
+		j->due_ms += w->adopt_last_ms;
+	else
+		j->hand_done(j->arg, &last, -1);
+}
+
 void world_hand_answer(struct world *w, struct world_job *j)
 {
 	struct hand_reply reply = {.op = j->request.op, .signal_result = SIGNAL_NO_PROCESS};
 	struct world_volume *v;
 
 	if (j->request.op == HAND_ADOPT) {
-		LIST_FOREACH (v, &w->volumes, next) {
-			if (!v->has_record)
-				continue;
-			reply.has_record = 1;
-			reply.intact = !v->damaged;
-			reply.record = v->record;
-			j->hand_done(j->arg, &reply, -1);
-		}
-		reply.has_record = 0;
-		reply.last = 1;
-		reply.err = w->refuse_adopt;
-		j->hand_done(j->arg, &reply, -1);
+		do_adopt(w, j);
 		return;
 	}
 	v = volume_of(w, &j->request.volume);

@@ -16,6 +16,7 @@ struct world_job {
 	} kind;
 	int64_t due_ms;
 	struct hand_request request;
+	bool more; /* the hand has said a part, and says the rest when it is due again */
 	hand_done_fn hand_done;
 	void (*review_done)(void *arg, bool allowed, const struct err *e);
 	probe_done_fn probe_done;
