@@ -40,6 +40,7 @@ static void on_rolled_back(void *arg, const struct hand_reply *reply, int memfd 
 		      b->record.quarantine_rv, b->record.secret, b->spec.ref.name);
 	binding_set_state(b, BINDING_DELIVERED);
 	adoption_swapped(b);
+	reload_go_on(b);
 	binding_go_on(b);
 }
 

@@ -86,6 +86,30 @@ static void rollback_waits_for_the_signal_of_another_volume(void **state)
 			LIMIT_SETTLE_MS + 200);
 }
 
+/* The pod's other volume gets its first pair, and its signal, while the older pair is put back. */
+static void signal_of_another_volume_is_sent_after_the_rollback(void **state)
+{
+	static const char *const other[] = {"secret=api", "reload=signal:USR1", NULL};
+	struct scene *s = *state;
+	struct world_volume *w = world_volume_named(&s->w, 1, "other");
+
+	w->server = SERVER_AWAY;
+	(void)break_server(s, PROVEN);
+	s->w.hand_ms[HAND_ROLL_BACK] = 1000;
+	world_turn(&s->w, LIMIT_SETTLE_MS + 100);
+	world_put_pair(&s->w, "api", &s->pair[2], "100");
+	world_pod_of(&s->w, 1, (const char *const *const[]){PROVEN, other, NULL},
+		     (const char *const[]){"tls", "other"});
+	world_turn(&s->w, 500);
+	assert_true(w->has_record);
+	assert_int_equal(w->signals, 0);
+	assert_true(holds(world_volume(&s->w, 1), &s->pair[1]));
+	world_turn(&s->w, 60000);
+	assert_int_equal(world_count_events(&s->w, EVENT_ROLLED_BACK), 1);
+	assert_int_equal(w->signals, 1);
+	assert_in_range(w->signal_ms - world_volume(&s->w, 1)->swap_ms, 0, 50);
+}
+
 /* Another process serves now: what it does says nothing of the pair; the outcome is told in time. */
 static void server_that_is_another_process_now_is_told_broken(void **state)
 {
@@ -130,6 +154,8 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(rollback_waits_for_the_signal_of_another_volume, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(signal_of_another_volume_is_sent_after_the_rollback,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(server_that_is_another_process_now_is_told_broken,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(pair_that_was_served_is_not_rolled_back, set_up,
