@@ -73,6 +73,7 @@ struct binding {
 
 	/* Notify and prove. */
 	bool signal_due;
+	bool in_signal;       /* it was, when the signal under way left */
 	int64_t due_ms;       /* since when */
 	int64_t signalled_ms; /* the last signal about it; 0 none */
 	int64_t

@@ -57,6 +57,8 @@ static int send_signal(struct reload *l, struct binding *b, struct err *e)
 	struct hand_request rq = binding_process_request(b, HAND_SIGNAL);
 
 	l->carrier = b;
+	LIST_FOREACH (b, &l->bindings, in_reload)
+		b->in_signal = b->signal_due;
 	return l->road->ops->hand_send(l->road->arg, &rq, -1, on_signalled, l, &l->call, e);
 }
 
@@ -108,9 +110,9 @@ static void sent(struct reload *l, const struct hand_reply *reply)
 	l->last_ms = road_now(l->road);
 	l->failures = 0;
 	LIST_FOREACH (b, &l->bindings, in_reload) {
-		if (!b->signal_due)
+		if (!b->in_signal)
 			continue;
-		b->signal_due = false;
+		b->signal_due = b->in_signal = false;
 		siblings_signalled(b);
 		/* One signal served all volumes: the hand has noted that for the one it was told of. */
 		if (b == l->carrier)
@@ -156,9 +158,9 @@ static void give_up(struct reload *l, const char *result, const char *why)
 	count_reload(l, result);
 	l->failures = 0;
 	LIST_FOREACH (b, &l->bindings, in_reload) {
-		if (!b->signal_due)
+		if (!b->in_signal)
 			continue;
-		b->signal_due = false;
+		b->signal_due = b->in_signal = false;
 		binding_problem(b, "%s was not sent: %s", action_label(l->signal), why);
 		binding_event(b, EVENT_RELOAD_FAILED, "%s was not sent to container %s: %s",
 			      action_label(l->signal), l->container, why);
@@ -255,6 +257,7 @@ void reload_due(struct binding *b)
 		return;
 	}
 	b->signal_due = true;
+	b->in_signal = false;
 	b->due_ms = road_now(b->road);
 	run(b->reload);
 	/* Nobody runs who could be signalled: it is looked at all the same. */

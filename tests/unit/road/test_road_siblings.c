@@ -158,6 +158,31 @@ static void first_delivery_does_not_wait_for_the_reload_of_another(void **state)
 	assert_true(w->has_record);
 }
 
+/* The process may have read everything before the second volume's first pair was there. */
+static void first_pair_that_comes_during_a_signal_has_one_of_its_own(void **state)
+{
+	static const char *const other[] = {"secret=api", "reload=signal:HUP", NULL};
+	struct scene *s = *state;
+	const struct world_volume *v = deliver_first(s, SIGNALLED);
+	const struct world_volume *w = world_volume_named(&s->w, 1, SECOND);
+	unsigned signals = v->signals;
+
+	s->w.hand_ms[HAND_SIGNAL] = 500;
+	world_put_pair(&s->w, "api", &s->pair[1], "100");
+	world_put_pair(&s->w, "web", &s->pair[2], "101");
+	world_turn(&s->w, 100);
+	world_pod_of(&s->w, 1, (const char *const *const[]){SIGNALLED, other, NULL},
+		     (const char *const[]){FIRST, SECOND});
+	world_turn(&s->w, 100);
+	assert_true(holds(v, &s->pair[2]));
+	assert_true(w->has_record);
+	assert_int_equal(v->signals + w->signals, signals);
+	world_turn(&s->w, 60000);
+	assert_int_equal(v->signals, signals + 1);
+	assert_int_equal(w->signals, 1);
+	assert_int_equal(w->record.owed_signal, 0);
+}
+
 static void splay_is_the_same_for_all_volumes_of_a_process(void **state)
 {
 	struct scene *s = *state;
@@ -201,6 +226,8 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(first_delivery_does_not_wait_for_the_reload_of_another,
 					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		first_pair_that_comes_during_a_signal_has_one_of_its_own, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(splay_is_the_same_for_all_volumes_of_a_process, set_up,
 					    tear_down),
 	};
