@@ -90,7 +90,6 @@ class Hostile(Case):
         flip.start()
         with pairs.Rotator(SPACE, ["web"], every=0.1) as rotator:
             flip.join(timeout=60)
-            rotator.stop()
         print(f"     {flips[0]} swaps by the pod in 10 s, {rotator.count} new pairs", flush=True)
         self.assertGreater(flips[0], 50000)
         self.assertGreater(rotator.count, 20)
