@@ -39,7 +39,8 @@ struct settings {
 
 static const struct option options[] = {
     TEXT("secret", secret, "NAME",
-	 "Secret of type kubernetes.io/tls that is rotated: it must be there"),
+	 "Secret of type kubernetes.io/tls that is overwritten: it must be there, with the "
+	 "annotation certhup.io/selftest=true"),
     TEXT("namespace", namespace_, "NAME",
 	 "Its namespace; that of the pod, or of the kubeconfig's context", .letter = 'n'),
     {.name = "prepare",
@@ -137,19 +138,47 @@ static int set_file(struct json *data, const struct content *files, const char *
 	return json_set_string(data, name, (const char *)text.data);
 }
 
-/* {"stringData": {"tls.crt": ..., "tls.key": ...}} */
-static int write_patch(const struct content *files, struct buf *body, struct err *e)
+#define OURS "certhup.io/selftest" /* annotation of the Secrets that may be overwritten */
+
+struct found {
+	bool ours;
+	char rv[LIMIT_RESOURCE_VERSION + 1];
+};
+
+static void on_found(void *arg, const struct json *secret)
+{
+	struct found *f = arg;
+	const char *ours = json_text(secret, "metadata", "annotations", OURS, NULL);
+	const char *rv = json_text(secret, "metadata", "resourceVersion", NULL);
+
+	f->ours =
+	    ours && strcmp(ours, "true") == 0 && rv && text_copy(f->rv, sizeof(f->rv), rv) == 0;
+}
+
+/* {"metadata": {"resourceVersion": ...}, "stringData": {"tls.crt": ..., "tls.key": ...}} */
+static int write_patch(const struct found *f, const struct content *files, struct buf *body,
+		       struct err *e)
 {
 	_cleanup_json_ struct json *patch = json_new_object();
+	struct json *metadata = json_new_object();
 	struct json *data = json_new_object();
+	int r;
 
-	if (!data || set_file(data, files, "tls.crt") < 0 || set_file(data, files, "tls.key") < 0) {
+	if (!patch || !metadata || json_set_string(metadata, "resourceVersion", f->rv) < 0 ||
+	    !data || set_file(data, files, "tls.crt") < 0 || set_file(data, files, "tls.key") < 0) {
+		json_free(metadata);
 		json_free(data);
 		return err_set(e, ERR_EXHAUSTED, "out of memory");
 	}
-	if (!patch || json_set(patch, "stringData", data) < 0)
+	r = json_set(patch, "metadata", metadata);
+	if (json_set(patch, "stringData", data) < 0 || r < 0)
 		return err_set(e, ERR_EXHAUSTED, "out of memory");
 	return json_write(patch, false, body, e);
+}
+
+static int ask_code(const struct err *e)
+{
+	return e->kind == ERR_NOT_FOUND ? CODE_NO_SECRET : CODE_FAILURE;
 }
 
 /* Returns an exit code. */
@@ -158,22 +187,35 @@ static int store(struct asker *a, const struct settings *s, const struct pair *p
 	const char *ns = s->namespace_ ? s->namespace_ : k8s_config_namespace(a->config);
 	_cleanup_buf_ struct buf path;
 	_cleanup_buf_ struct buf body;
-	struct k8s_call call = {.verb = "PATCH",
-				.query = "fieldManager=certhup-selftest",
-				.content_type = "application/merge-patch+json",
-				.retry = true};
+	struct found found = {0};
+	struct k8s_call call = {.verb = "GET", .retry = true};
 
 	buf_init(&path, 2 * KIB);
 	buf_init(&body, 16 * KIB);
-	if (k8s_path(&path, e, "api", "v1", "namespaces", ns, "secrets", s->secret, NULL) < 0 ||
-	    write_patch(&p->files, &body, e) < 0)
+	if (k8s_path(&path, e, "api", "v1", "namespaces", ns, "secrets", s->secret, NULL) < 0)
 		return CODE_FAILURE;
 	call.path = buf_str(&path);
+	if (ask(a, &call, on_found, &found, e) < 0) {
+		err_add(e, "look at Secret %s/%s", ns, s->secret);
+		return ask_code(e);
+	}
+	if (!found.ours) {
+		err_set(e, ERR_INVALID,
+			"Secret %s/%s does not say that it may be overwritten: annotate one that "
+			"nothing else uses with " OURS "=true",
+			ns, s->secret);
+		return CODE_FAILURE;
+	}
+	if (write_patch(&found, &p->files, &body, e) < 0)
+		return CODE_FAILURE;
+	call.verb = "PATCH";
+	call.query = "fieldManager=certhup-selftest";
+	call.content_type = "application/merge-patch+json";
 	call.body = buf_str(&body);
 	call.body_len = body.len;
 	if (ask(a, &call, NULL, NULL, e) < 0) {
 		err_add(e, "store a pair into Secret %s/%s", ns, s->secret);
-		return e->kind == ERR_NOT_FOUND ? CODE_NO_SECRET : CODE_FAILURE;
+		return ask_code(e);
 	}
 	return CODE_DONE;
 }

@@ -15,7 +15,8 @@
 static void put_empty(struct node_scene *n)
 {
 	standin_put(&n->api, "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
-			     "\"" NAME "\"},\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":"
+			     "\"" NAME "\",\"annotations\":{\"certhup.io/selftest\":\"true\"}},"
+			     "\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":"
 			     "\"\",\"tls.key\":\"\"}}");
 }
 
@@ -148,6 +149,21 @@ static void secret_that_is_not_there_ends_with_four(void **state)
 	assert_non_null(strstr(program_err(&p), "Secret default/" NAME));
 }
 
+static void secret_of_somebody_else_is_not_overwritten(void **state)
+{
+	struct node_scene *n = node_of(state);
+	_cleanup_program_ struct program p = {0};
+
+	standin_put(&n->api, "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+			     "\"" NAME "\"},\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":"
+			     "\"Ynl0ZXM=\",\"tls.key\":\"\"}}");
+	assert_int_equal(program_run(&p, NULL,
+				     WORDS("certhup", "selftest", "--prepare", "--secret", NAME,
+					   "--kubeconfig", n->api.kubeconfig)),
+			 1);
+	assert_non_null(strstr(program_err(&p), "certhup.io/selftest=true"));
+}
+
 /* The rights of the chart's account, and not one more. */
 static void get_and_patch_of_the_one_secret_are_enough(void **state)
 {
@@ -214,6 +230,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(rotation_that_does_not_arrive_ends_with_124, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(secret_that_is_not_there_ends_with_four, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(secret_of_somebody_else_is_not_overwritten, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(get_and_patch_of_the_one_secret_are_enough, set_up,
 					    tear_down),
