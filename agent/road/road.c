@@ -72,7 +72,9 @@ static void retire(struct road *r, const struct volume_ref *ref)
 	struct hand_request rq = {.op = HAND_RETIRE, .volume = *ref};
 	struct err e;
 
-	if (r->hand_up && r->ops->hand_send(r->arg, &rq, -1, binding_ignore, NULL, NULL, &e) < 0)
+	/* Also while the hand lists its records: this one may be told already. */
+	if ((r->hand_up || r->adopting) &&
+	    r->ops->hand_send(r->arg, &rq, -1, binding_ignore, NULL, NULL, &e) < 0)
 		log_warn("volume.not_retired", L_STR(LOG_POD_UID, ref->pod_uid),
 			 L_STR(LOG_VOLUME, ref->name), L_ERR(&e));
 }

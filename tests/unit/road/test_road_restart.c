@@ -45,6 +45,30 @@ static void pod_without_a_record_waits_for_the_end_of_the_list(void **state)
 	assert_true(holds(world_volume(&s->w, 2), &s->pair[0]));
 }
 
+static void record_of_a_pod_that_goes_meanwhile_goes_too(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	restart_while_it_lists(s);
+	world_pod(&s->w, 1, PLAIN);
+	world_turn(&s->w, LISTING_MS / 2);
+	road_pod_gone(s->w.road, v->ref.pod_uid);
+	world_turn(&s->w, LISTING_MS);
+	assert_false(v->has_record);
+}
+
+static void record_whose_pod_was_never_told_of_goes_too(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(s, PLAIN);
+
+	restart_while_it_lists(s);
+	road_pod_gone(s->w.road, v->ref.pod_uid);
+	world_turn(&s->w, LISTING_MS);
+	assert_false(v->has_record);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -52,6 +76,10 @@ int main(void)
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(pod_without_a_record_waits_for_the_end_of_the_list,
 					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(record_of_a_pod_that_goes_meanwhile_goes_too, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(record_whose_pod_was_never_told_of_goes_too, set_up,
+					    tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
