@@ -4,6 +4,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,15 @@ class Schemas(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             count = sum(o["kind"] not in ELSEWHERE for o in objects(values))
             self.assertIn(f"Valid: {count}, Invalid: 0, Errors: 0", done.stdout)
+
+    def test_manifests_of_the_documents_are_what_kubernetes_knows(self):
+        for name in ("install", "migrate", "rights"):
+            with open(os.path.join(ROOT, f"docs/{name}.md"), encoding="utf-8") as f:
+                found = [b for b in re.findall(r"^```yaml\n(.*?)^```", f.read(), re.M | re.S) if b.startswith("apiVersion:")]
+            self.assertTrue(found, name)
+            done = self.conform("---\n".join(found))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("Skipped: 0", done.stdout)
 
     def test_admission_policy_is_among_them(self):
         for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
