@@ -4,11 +4,16 @@
 
 #include <string.h>
 
+static size_t size_of(const struct secret_object *secret)
+{
+	return content_size(&secret->data) + strlen(secret->allow_accounts);
+}
+
 void supply_drop_held(struct supply *s)
 {
 	if (!s->held)
 		return;
-	s->road->held_bytes -= content_size(&s->held->data);
+	s->road->held_bytes -= size_of(s->held);
 	content_done(&s->held->data);
 	free(TAKE(s->held));
 }
@@ -24,6 +29,7 @@ static int copy_files(struct content *to, const struct content *from, struct err
 
 void supply_hold(struct supply *s, const struct secret_object *secret)
 {
+	size_t names_bytes = strlen(secret->allow_accounts) + 1;
 	struct secret_object *held;
 	struct err e;
 
@@ -32,21 +38,22 @@ void supply_hold(struct supply *s, const struct secret_object *secret)
 		return;
 	supply_drop_held(s);
 	/* Without memory to hold it, it is read again. */
-	if (content_size(&secret->data) > LIMIT_HELD - s->road->held_bytes)
+	if (size_of(secret) > LIMIT_HELD - s->road->held_bytes)
 		return;
-	held = calloc(1, sizeof(*held));
+	/* Its names stand behind it: another account is asked about by what is held, too. */
+	held = malloc(sizeof(*held) + names_bytes);
 	if (!held)
 		return;
 	*held = *secret;
 	held->data = (struct content){0};
-	held->allow_accounts = "";
+	held->allow_accounts = memcpy(held + 1, secret->allow_accounts, names_bytes);
 	if (copy_files(&held->data, &secret->data, &e) < 0) {
 		content_done(&held->data);
 		free(held);
 		return;
 	}
 	s->held = held;
-	s->road->held_bytes += content_size(&held->data);
+	s->road->held_bytes += size_of(held);
 }
 
 void supply_release(struct supply *s)
