@@ -63,6 +63,9 @@ static void adopted(struct binding *b, int64_t not_after_s)
 	b->road->ops->timer_stop(b->probe_timer);
 	b->probe_at_ms = -1;
 	supply_count_volumes(b->supply);
+	/* It was to be told once more, and min-interval kept that back: it is not needed now. */
+	if (b->again && !b->record.owed_signal && !b->in_signal)
+		b->signal_due = false;
 	if (!b->signal_due)
 		binding_owes_nothing(b);
 	if (b->state == BINDING_ADOPTED)
@@ -143,8 +146,7 @@ static void window_over(struct binding *b)
 		b->again++;
 		reload_due(b);
 	}
-	if (!b->signal_due)
-		look_again(b);
+	look_again(b);
 	binding_go_on(b);
 }
 

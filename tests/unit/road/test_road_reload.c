@@ -93,6 +93,30 @@ static void interval_keeps_back_the_signal_and_not_the_files(void **state)
 	assert_int_equal(v->signals, signals + 1);
 }
 
+/* The server reads its files by itself, while min-interval keeps the second signal back. */
+static void signal_that_a_late_adoption_makes_needless_is_not_sent(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v = deliver_first(
+	    s, (const char *const[]){"secret=web", "reload=signal:HUP", "probe=tls:8443",
+				     "min-interval=10m", "settle=5s", NULL});
+	unsigned signals;
+
+	world_turn(&s->w, 600000);
+	v->server = SERVER_DEAF;
+	signals = v->signals;
+	world_put_pair(&s->w, "web", &s->pair[1], "101");
+	world_turn(&s->w, 10000);
+	assert_int_equal(v->signals, signals + 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_STALE);
+	v->served = s->pair[1].leaf;
+	world_turn(&s->w, 300000);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+	world_turn(&s->w, 1200000);
+	assert_int_equal(v->signals, signals + 1);
+	assert_int_equal(world_state(&s->w, 1), BINDING_ADOPTED);
+}
+
 static void E14_a_secret_that_changes_all_the_time_is_coalesced(void **state)
 {
 	struct scene *s = *state;
@@ -287,6 +311,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(signals_to_one_process_keep_their_interval, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(interval_keeps_back_the_signal_and_not_the_files,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(signal_that_a_late_adoption_makes_needless_is_not_sent,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(E14_a_secret_that_changes_all_the_time_is_coalesced,
 					    set_up, tear_down),
