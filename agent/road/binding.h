@@ -150,6 +150,7 @@ struct reload {
 struct siblings {
 	LIST_ENTRY(siblings) in_road;
 	char pod_uid[LIMIT_UID + 1];
+	int64_t swap_ends_ms; /* of one that left: the hand may be at it until then; 0 none */
 	LIST_HEAD(, binding) bindings;
 };
 

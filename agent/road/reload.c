@@ -81,6 +81,8 @@ static void run(struct reload *l)
 		run(l);
 		return;
 	}
+	if (due < b->siblings->swap_ends_ms)
+		due = b->siblings->swap_ends_ms;
 	if (due > now) {
 		l->road->ops->timer_set(l->timer, due - now);
 		return;

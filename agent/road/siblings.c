@@ -67,6 +67,9 @@ void siblings_leave(struct binding *b)
 		return;
 	LIST_REMOVE(b, in_siblings);
 	hand_over(s, b);
+	/* The hand goes on with what it was asked for, and nobody hears of its end. */
+	if (b->call)
+		s->swap_ends_ms = road_now(b->road) + LIMIT_MIN_INTERVAL_MS;
 	b->siblings = NULL;
 	if (!LIST_EMPTY(&s->bindings)) {
 		reload_go_on(LIST_FIRST(&s->bindings));

@@ -183,6 +183,31 @@ static void first_pair_that_comes_during_a_signal_has_one_of_its_own(void **stat
 	assert_int_equal(w->record.owed_signal, 0);
 }
 
+/* It is asked for no more while the hand swaps it: the process is not told in the middle of that. */
+static void signal_waits_for_the_swap_of_a_volume_that_leaves(void **state)
+{
+	static const char *const other[] = {"secret=api", NULL};
+	struct scene *s = *state;
+	const struct world_volume *v = world_volume_named(&s->w, 1, FIRST);
+	unsigned signals;
+
+	deliver_two(s, SIGNALLED, other);
+	signals = v->signals;
+	s->w.hand_ms[HAND_PUBLISH] = 500;
+	world_put_pair(&s->w, "api", &s->pair[3], "101");
+	world_settle(&s->w);
+	s->w.hand_ms[HAND_PUBLISH] = 0;
+	world_put_pair(&s->w, "web", &s->pair[2], "101");
+	world_turn(&s->w, 10);
+	assert_true(holds(v, &s->pair[2]));
+	world_pod_of(&s->w, 1, (const char *const *const[]){SIGNALLED, NULL},
+		     (const char *const[]){FIRST});
+	world_turn(&s->w, 490);
+	assert_int_equal(v->signals, signals);
+	world_turn(&s->w, 2000);
+	assert_int_equal(v->signals, signals + 1);
+}
+
 static void splay_is_the_same_for_all_volumes_of_a_process(void **state)
 {
 	struct scene *s = *state;
@@ -228,6 +253,8 @@ int main(void)
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		first_pair_that_comes_during_a_signal_has_one_of_its_own, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(signal_waits_for_the_swap_of_a_volume_that_leaves,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(splay_is_the_same_for_all_volumes_of_a_process, set_up,
 					    tear_down),
 	};
