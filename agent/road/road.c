@@ -87,6 +87,9 @@ static void claim(struct road *r, struct binding *b)
 	/* While it lists its records, one that has not come may come. */
 	if (r->hand_up || (r->adopting && o && o->record.generation[0]))
 		binding_adopt(b, o && o->record.generation[0] ? &o->record : NULL, o && o->intact);
+	/* A publish may have been under way when its pod asked for something else. */
+	if (o && o->kept)
+		binding_verify(b);
 	if (o)
 		orphan_free(o);
 }

@@ -100,6 +100,30 @@ static void changed_wish_during_a_publish_is_caught_up_with(void **state)
 	assert_false(v->has_record);
 }
 
+static void look_at_generation(void *arg, const struct binding_view *view)
+{
+	char *generation = arg;
+
+	memcpy(generation, view->record->generation, sizeof(view->record->generation));
+}
+
+/* The swap that was under way ends with the pair that is wanted: only the hand's record tells of it. */
+static void record_is_read_again_where_damage_cannot_be_watched_for(void **state)
+{
+	struct scene *s = *state;
+	struct world_volume *v;
+	char generation[sizeof(v->record.generation)] = "";
+
+	err_set(&s->w.refuse_watch, ERR_EXHAUSTED, "fs.inotify.max_user_watches is used up");
+	v = deliver_first(s, SIGNALLED);
+	world_pod(&s->w, 1, OFTENER);
+	snprintf(v->record.generation, sizeof(v->record.generation), "..generation.new");
+	world_turn(&s->w, 20);
+	road_each(s->w.road, look_at_generation, generation);
+	assert_string_equal(generation, "..generation.new");
+	assert_int_equal(v->swaps, 1);
+}
+
 /* Its files stay in the pod and in the budget, and what is known of them too. */
 static void volume_that_is_asked_for_no_more_keeps_files_and_record(void **state)
 {
@@ -144,6 +168,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(changed_owner_is_given_the_files, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(changed_wish_during_a_publish_is_caught_up_with, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(record_is_read_again_where_damage_cannot_be_watched_for,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(volume_that_is_asked_for_no_more_keeps_files_and_record,
 					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(record_goes_with_the_pod_that_asks_for_nothing, set_up,
