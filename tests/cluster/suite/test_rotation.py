@@ -55,9 +55,9 @@ class Rotation(Case):
         """The first rotation is adopted within a minute of `helm install`, the others as they come; nginx asks its clients for a
         certificate. Beside it, in the same pod, the kubelet's own volume of that Secret."""
         certmanager.issuers("demo")
-        certmanager.certificate("demo", "web", ["web.example"])
-        kube.may_get("demo", "web")
-        wanted = agent.delivered("web", probe_client="true", splay="0s")
+        certmanager.certificate("demo", "mutual", ["web.example"])
+        kube.may_get("demo", "mutual")
+        wanted = agent.delivered("mutual", probe_client="true", splay="0s")
         config, pod = workload.nginx("demo", "mutual", annotations=wanted, mutual=True, initContainers=[agent.gate()])
         pod["spec"]["volumes"].append(KUBELET)
         pod["spec"]["containers"][0]["volumeMounts"].append({"name": "kubelet", "mountPath": "/kubelet"})
@@ -65,7 +65,7 @@ class Rotation(Case):
         pod = kube.pod_running("demo", "mutual")
         ours, theirs = kube.pod_volume(pod, "tls"), kube.pod_volume(pod, "kubelet", kind="secret")
         with contextlib.ExitStack() as stack:
-            places = {"secret": timeline.Secret("demo", "web"), "file": timeline.file(ours), "kubelet": timeline.file(theirs)}
+            places = {"secret": timeline.Secret("demo", "mutual"), "file": timeline.file(ours), "kubelet": timeline.file(theirs)}
             places["served"] = timeline.served(workload.address(pod), after=places["file"])
             for place in places.values():
                 stack.enter_context(place)
@@ -123,7 +123,7 @@ class Rotation(Case):
         run(b for b in self.blocks if "helm install" not in b.text)
         pod = kube.pod_running("demo", "web")
         self.assertTrue(workload.serves(pod, "web-tls"))
-        certmanager.renew("demo", "web")
         before = workload.leaf(kube.get("secret", "web-tls", "demo"))
+        certmanager.renew("demo", "web")
         kube.wait_for("a renewal", lambda: workload.leaf(kube.get("secret", "web-tls", "demo")) != before)
         kube.wait_for("the renewal served", lambda: workload.serves(pod, "web-tls"), seconds=40)  # the chart's splay is 10 s
