@@ -16,7 +16,7 @@ from blocks import run_block, steps_of  # noqa: E402 # pylint: disable=wrong-imp
 
 ROTATIONS = 10
 FIRST_ROTATION_S = 60
-KUBELET = {"name": "kubelet", "secret": {"secretName": "web"}}
+KUBELET = {"name": "kubelet", "secret": {"secretName": "mutual"}}
 
 
 def readme():
